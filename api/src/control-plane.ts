@@ -3,7 +3,19 @@
  * nothing else; everything here throws `LabError`, whose code decides the status.
  */
 import type {
-  ActionState, ActionView, AuditLine, DoctorView, EventView, NodeView, PlanView, PluginView, ReplayView, ServiceView, ShowView, StatusView, TargetView,
+  ActionState,
+  ActionView,
+  AuditLine,
+  DoctorView,
+  EventView,
+  NodeView,
+  PlanView,
+  PluginView,
+  ReplayView,
+  ServiceView,
+  ShowView,
+  StatusView,
+  TargetView,
 } from '@lab/sdk';
 
 export interface Caller {
@@ -44,12 +56,29 @@ export interface ControlPlane {
   plan(target?: string): Promise<PlanView>;
   approve(id: string, request: ApproveRequest, caller: Caller): Promise<ActionView>;
   /** Approves exactly these, each as it was seen; all or none is not promised: each answer stands for itself. */
-  apply(items: readonly { readonly id: string; readonly ulid: string; readonly hash: string }[], note: string | undefined, caller: Caller): Promise<{ approved: ActionView[]; refused: { id: string; reason: string }[] }>;
-  reject(id: string, request: { readonly reason: string; readonly forMs?: number }, caller: Caller): Promise<ActionView>;
+  apply(
+    items: readonly { readonly id: string; readonly ulid: string; readonly hash: string }[],
+    note: string | undefined,
+    caller: Caller,
+  ): Promise<{ approved: ActionView[]; refused: { id: string; reason: string }[] }>;
+  reject(
+    id: string,
+    request: { readonly reason: string; readonly forMs?: number },
+    caller: Caller,
+  ): Promise<ActionView>;
   cancel(id: string, request: { readonly reason: string }, caller: Caller): Promise<ActionView>;
   /** stop, start, restart by a person. */
-  person(verb: 'stop' | 'start' | 'restart', node: string, service: string, reason: string, caller: Caller): Promise<ActionView>;
-  maintenance(request: { readonly query: string; readonly forMs: number; readonly reason: string } | { readonly off: string }, caller: Caller): Promise<{ id: string; until: string | null; nodes: string[] }>;
+  person(
+    verb: 'stop' | 'start' | 'restart',
+    node: string,
+    service: string,
+    reason: string,
+    caller: Caller,
+  ): Promise<ActionView>;
+  maintenance(
+    request: { readonly query: string; readonly forMs: number; readonly reason: string } | { readonly off: string },
+    caller: Caller,
+  ): Promise<{ id: string; until: string | null; nodes: string[] }>;
   maintenances(): Promise<{ id: string; query: string; until: string; reason: string; by: string }[]>;
   targets(query: string): Promise<TargetView>;
   events(query: EventQuery): Promise<EventView[]>;
@@ -62,7 +91,12 @@ export interface ControlPlane {
   audit(limit: number): Promise<AuditLine[]>;
   auditVerify(): Promise<{ ok: boolean; lines: number; problem?: string }>;
   doctor(): Promise<DoctorView>;
-  logs(node: string, service: string, options: { readonly tail: number; readonly follow: boolean }, signal: AbortSignal): AsyncIterable<string>;
+  logs(
+    node: string,
+    service: string,
+    options: { readonly tail: number; readonly follow: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<string>;
   /** Prometheus text format. */
   metrics(): Promise<string>;
   /** Lines of output of a run, oldest first. */

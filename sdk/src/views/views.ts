@@ -3,7 +3,7 @@
  * they are shown. Members that scripts may rely on are those named here; more may come.
  */
 import { z } from 'zod';
-import { ACTION_STATES, actionSchema, type ActionState, fileChangeSchema, whySchema } from '../model/action.ts';
+import { ACTION_STATES, type ActionState, actionSchema, fileChangeSchema, whySchema } from '../model/action.ts';
 import { healthSchema } from '../model/health.ts';
 
 const instantSchema = z.iso.datetime();
@@ -46,9 +46,20 @@ export const serviceViewSchema = z.strictObject({
   /** What was known before it went stale. */
   was: healthSchema.optional(),
   since: instantSchema.nullable(),
-  instances: z.array(z.strictObject({ pid: z.int().optional(), containerId: z.string().optional(), instance: z.string(), state: z.string() })),
+  instances: z.array(
+    z.strictObject({
+      pid: z.int().optional(),
+      containerId: z.string().optional(),
+      instance: z.string(),
+      state: z.string(),
+    }),
+  ),
   ports: z.record(z.string(), z.int()),
-  digest: z.strictObject({ desired: z.string().nullable(), approved: z.string().nullable(), running: z.string().nullable() }),
+  digest: z.strictObject({
+    desired: z.string().nullable(),
+    approved: z.string().nullable(),
+    running: z.string().nullable(),
+  }),
   monitor: z.boolean(),
   observed: z.boolean(),
   /** True: in Git. False: it runs there and is not (orphaned, or unmanaged). */
@@ -57,7 +68,16 @@ export const serviceViewSchema = z.strictObject({
   exposure: z.string().nullable(),
   wave: z.int().nullable(),
   /** What each source says. */
-  sources: z.record(z.string(), z.strictObject({ health: healthSchema, cause: z.string().optional(), detail: z.string().optional(), since: instantSchema, evidence: z.array(z.string()) })),
+  sources: z.record(
+    z.string(),
+    z.strictObject({
+      health: healthSchema,
+      cause: z.string().optional(),
+      detail: z.string().optional(),
+      since: instantSchema,
+      evidence: z.array(z.string()),
+    }),
+  ),
   held: z.strictObject({ by: z.string(), why: z.string(), since: instantSchema }).optional(),
 });
 export type ServiceView = z.infer<typeof serviceViewSchema>;
@@ -79,7 +99,12 @@ export const waitingViewSchema = z.strictObject({
 });
 export type WaitingView = z.infer<typeof waitingViewSchema>;
 
-export const problemViewSchema = z.strictObject({ at: z.string(), message: z.string(), excerpt: z.string().optional(), severity: z.enum(['error', 'warning']) });
+export const problemViewSchema = z.strictObject({
+  at: z.string(),
+  message: z.string(),
+  excerpt: z.string().optional(),
+  severity: z.enum(['error', 'warning']),
+});
 export type ProblemView = z.infer<typeof problemViewSchema>;
 
 export const statusViewSchema = z.strictObject({
@@ -186,7 +211,14 @@ export const showViewSchema = z.strictObject({
 export type ShowView = z.infer<typeof showViewSchema>;
 
 export const doctorViewSchema = z.strictObject({
-  checks: z.array(z.strictObject({ what: z.string(), state: z.enum(['ok', 'warn', 'bad']), text: z.string(), hint: z.string().optional() })),
+  checks: z.array(
+    z.strictObject({
+      what: z.string(),
+      state: z.enum(['ok', 'warn', 'bad']),
+      text: z.string(),
+      hint: z.string().optional(),
+    }),
+  ),
   /** Every number that has a default: its value in force, and where that came from. */
   settings: z.array(z.strictObject({ name: z.string(), value: z.string(), from: z.string() })),
 });
