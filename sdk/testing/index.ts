@@ -1,1 +1,3 @@
-export {};
+/** What a plugin author tests with. */
+export * from './fake-clock.ts';
+export * from './kept-log.ts';
