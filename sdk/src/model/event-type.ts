@@ -5,6 +5,8 @@ import type { EventClass, JournalEvent, Severity } from './event.ts';
 /** The rows of one class, for writing. Only an event of that class gets them, so no class can write another's. */
 export interface ClassRows {
   of<T>(kind: string): RowTable<T>;
+  /** The kinds of this class that have rows. */
+  kinds(): readonly string[];
 }
 
 export interface RowTable<T> {
