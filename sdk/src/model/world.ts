@@ -87,6 +87,8 @@ export interface ActionRow {
   readonly approval?: Approval;
   readonly run?: string;
   readonly reason?: string;
+  /** Who asked to cancel it, while the node has not confirmed that yet. */
+  readonly cancelling?: string;
   readonly endedAt?: string;
   /** A rejection silences its drift until then. */
   readonly rejectedUntil?: string;

@@ -190,6 +190,7 @@ export const ACTION_EVENTS: readonly EventType[] = [
     endedAt: event.at,
     reason: event.data.reason as string,
   })),
+  moved('action_cancelling', 'info', { by: z.string() }, (row, event) => ({ ...row, cancelling: event.data.by as string })),
   moved('action_started', 'info', { run: z.string() }, (row, event) => ({
     ...row,
     state: 'running',
@@ -207,7 +208,7 @@ export const ACTION_EVENTS: readonly EventType[] = [
   resolved,
   run('action_run_started', 'started', 'info', { pre: z.string().nullable() }),
   run('action_run_executed', 'executed', 'info', { instance: z.string().nullable() }),
-  run('action_run_verified', 'verified', 'info', { instance: z.string().nullable(), healthSeq: z.int() }),
+  run('action_run_verified', 'verified', 'info', { instance: z.string().nullable(), healthSeq: z.int(), class: z.string(), service: z.string().nullable(), to: z.string().nullable() }),
   run('action_run_failed', 'failed', 'error', {
     reason: z.string(),
     diagnosis: z.string().optional(),
