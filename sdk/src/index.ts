@@ -21,4 +21,5 @@ export * from './model/world.ts';
 export * from './plugin.ts';
 export * from './token.ts';
 export * from './tokens.ts';
+export * from './views/answers.ts';
 export * from './views/views.ts';

@@ -45,6 +45,8 @@ export interface ObservedService {
   /** The run that made it. */
   readonly run?: string;
   readonly ports: Readonly<Record<string, number>>;
+  /** Names of the sources that judge it; empty for what is not ours. */
+  readonly sources: readonly string[];
 }
 
 /** What is left of a run that was cut off: `none` nothing of it began; `done` it made `instance`; `unknown` cannot be told. */

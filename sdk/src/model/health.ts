@@ -16,3 +16,7 @@ export function worstHealth(all: Iterable<Health>): Health | undefined {
   }
   return worst;
 }
+
+export function healthIsPositive(health: Health): boolean {
+  return health === 'healthy';
+}
