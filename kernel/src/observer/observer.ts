@@ -82,7 +82,8 @@ export class Observer {
   checkpoint(): void {
     if (this.world.ord === this.#saved) return;
     try {
-      this.#args.checkpoints.save(this.world.ord, this.world.takeChanged());
+      this.#args.checkpoints.save(this.world.ord, this.world.changed());
+      this.world.forgetChanged();
       this.#saved = this.world.ord;
     } catch (cause) {
       this.#args.log.error('the checkpoint could not be written; the journal still has everything', {

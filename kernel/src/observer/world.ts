@@ -2,7 +2,7 @@
  * The world: rows keyed by (class, kind, key). It is only ever written through `writer`, by the fold.
  *
  * INVARIANTS: a writer of one class cannot reach the rows of another. Rows are immutable values: a change replaces the row, so
- * that a reader may keep one. What changed since the last checkpoint is known (`takeChanged`).
+ * that a reader may keep one. What changed since the last checkpoint is known (`changed`).
  */
 import {
   type ClassRows,
@@ -47,11 +47,14 @@ export class World implements WorldView {
     return this.#writers.get(cls) as ClassRows;
   }
 
-  /** Rows that changed since this was last called. */
-  takeChanged(): ChangedRow[] {
-    const changed = [...this.#changed.values()].map((at) => ({ ...at, row: this.rows(at.class, at.kind).get(at.key) }));
+  /** Rows that changed since `forgetChanged`. */
+  changed(): ChangedRow[] {
+    return [...this.#changed.values()].map((at) => ({ ...at, row: this.rows(at.class, at.kind).get(at.key) }));
+  }
+
+  /** They are on disk now. */
+  forgetChanged(): void {
     this.#changed.clear();
-    return changed;
   }
 
   /** SHA-256 of the canonical JSON of what events said: no receipt times, no cursors, nothing that the clock derives. */

@@ -19,7 +19,6 @@ export const desiredDocSchema = z.strictObject({
   node: z.string(),
   /** Goes up by one whenever anything that the node is told changes. */
   generation: z.int().min(0),
-  revision: z.string(),
   heartbeatMs: z.int().positive(),
   services: z.array(desiredServiceSchema),
 });

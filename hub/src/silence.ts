@@ -1,0 +1,55 @@
+/**
+ * Who fell silent and who came back: transitions of the link, said once each in the journal.
+ *
+ * INVARIANTS: silence counts from the later of the last word and the hub's own start, on a clock that does not jump; a node that
+ * never spoke is unseen, not silent.
+ */
+import { type Clock, type Fact, type Fleet, instant, type LinkRow, type NodeRow, type WorldView } from '@lab/sdk';
+
+export interface SilenceArgs {
+  readonly fleet: () => Fleet;
+  readonly world: () => WorldView;
+  readonly clock: Clock;
+  /** Milliseconds since the node's last word in this hub's life; undefined where there was none. */
+  readonly quietMs: (node: string) => number | undefined;
+  readonly lastHeardAt: (node: string) => number | null;
+  readonly own: (facts: readonly Fact[]) => Promise<unknown>;
+  readonly disconnect: (node: string) => void;
+}
+
+export class Silence {
+  readonly #args: SilenceArgs;
+  readonly #startedAt: number;
+
+  constructor(args: SilenceArgs) {
+    this.#args = args;
+    this.#startedAt = args.clock.monotonic();
+  }
+
+  /** Says who fell silent since the last look. */
+  async look(): Promise<void> {
+    const { fleet, world, clock, quietMs, lastHeardAt, own, disconnect } = this.#args;
+    const joined = world().rows<NodeRow>('control', 'node');
+    const links = world().rows<LinkRow>('health', 'link');
+    const facts: Fact[] = [];
+    for (const node of fleet().nodes.values()) {
+      if (node.provider !== 'edge' || !joined.has(node.name) || links.get(node.name)?.silent === true) continue;
+      const quiet = quietMs(node.name) ?? clock.monotonic() - this.#startedAt;
+      if (quiet <= node.silenceMs) continue;
+      disconnect(node.name);
+      const last = lastHeardAt(node.name);
+      facts.push({ type: 'node_silent', data: { node: node.name, lastWordAt: last === null ? null : instant(last) } });
+    }
+    if (facts.length > 0) await own(facts);
+  }
+
+  /** A node said hello. */
+  async heard(node: string): Promise<void> {
+    const { world, own } = this.#args;
+    const facts: Fact[] = [];
+    if (!world().rows<NodeRow>('control', 'node').has(node)) facts.push({ type: 'node_joined', data: { node } });
+    if (world().rows<LinkRow>('health', 'link').get(node)?.silent === true)
+      facts.push({ type: 'node_back', data: { node } });
+    if (facts.length > 0) await own(facts);
+  }
+}
