@@ -41,6 +41,8 @@ export interface EventQuery {
   readonly service?: string;
   readonly type?: string;
   readonly class?: string;
+  /** Received at this instant or later. The routes drop earlier ones themselves: a plane may use it to read less. */
+  readonly since?: string;
   /** The newest so many. */
   readonly limit: number;
 }
