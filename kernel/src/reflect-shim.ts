@@ -1,5 +1,5 @@
 /**
  * tsyringe refuses to load without `Reflect.getMetadata`, which only its decorators use, and we use none. Imported before it.
  */
-const reflect: { getMetadata?: unknown } = Reflect;
-reflect.getMetadata ??= () => undefined;
+if (!('getMetadata' in Reflect))
+  Object.defineProperty(Reflect, 'getMetadata', { value: () => undefined, configurable: true, writable: true });
