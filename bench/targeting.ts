@@ -23,6 +23,7 @@ const QUERIES: readonly (readonly [name: string, text: string])[] = [
   ['common label', 'site=home'],
   ['half of them', 'env=prod'],
   ['negation', 'arch!=arm64'],
+  ['all but one node', 'not node:n5000'],
   ['as in the documentation', 'site=chelsty and role in (infra, ha) and not group:maintenance'],
   ['common and rare', 'env=prod and rack=r77'],
   ['common and common', 'env=prod and arch=arm64 and link=lan'],

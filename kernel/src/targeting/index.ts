@@ -9,7 +9,7 @@ import type { Groups } from './groups.ts';
 import { collect, type Postings } from './postings.ts';
 import type { TargetResource } from './resource.ts';
 import { Selection } from './selection.ts';
-import { AndSet, type IdSet, ListSet, NotSet, OrSet } from './sets.ts';
+import { AllSet, AndSet, type IdSet, ListSet, NotSet, OrSet } from './sets.ts';
 
 const NONE: IdSet = new ListSet(new Uint32Array());
 
@@ -17,11 +17,13 @@ export class LabelIndex {
   readonly #resources: readonly TargetResource[];
   readonly #groups: Groups;
   readonly #postings: Postings;
+  readonly #all: IdSet;
   readonly #groupSets = new Map<string, IdSet>();
 
   constructor(resources: readonly TargetResource[], groups: Groups) {
     this.#resources = resources;
     this.#groups = groups;
+    this.#all = new AllSet(resources.length);
     this.#postings = collect(resources);
   }
 
@@ -37,7 +39,7 @@ export class LabelIndex {
   #set(query: Query): IdSet {
     switch (query.kind) {
       case 'all':
-        return new NotSet(NONE, this.size);
+        return this.#all;
       case 'node':
         return this.#postings.nodes.get(query.name) ?? NONE;
       case 'service':
@@ -64,7 +66,7 @@ export class LabelIndex {
   #group(name: string): IdSet {
     let set = this.#groupSets.get(name);
     if (set === undefined) {
-      set = this.#postings.made(this.select(this.#groups.query(name)));
+      set = this.#postings.made(this.select(this.#groups.query(name)).ids());
       this.#groupSets.set(name, set);
     }
     return set;

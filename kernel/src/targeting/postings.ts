@@ -20,7 +20,7 @@ export interface Postings {
   readonly nodes: ReadonlyMap<string, IdSet>;
   readonly services: ReadonlyMap<string, IdSet>;
   /** A set in the form that suits its size. */
-  made(selected: { readonly count: number; ids(): Iterable<number> }): IdSet;
+  made(ids: ArrayLike<number>): IdSet;
 }
 
 /** A set while its members are counted (first pass) and then written (second pass). */
@@ -101,12 +101,7 @@ export function collect(resources: readonly TargetResource[]): Postings {
     labels: new Map([...labels].map(([key, { any, values }]) => [key, { any: finished(any), values: all(values) }])),
     nodes: all(nodes),
     services: all(services),
-    made: (selected) => {
-      const members = new Uint32Array(selected.count);
-      let next = 0;
-      for (const id of selected.ids()) members[next++] = id;
-      return setOf(members, size);
-    },
+    made: (members) => setOf(Uint32Array.from(members), size),
   };
 }
 

@@ -2,7 +2,7 @@
 import type { TargetResource } from './resource.ts';
 import { CHUNK, type IdSet } from './sets.ts';
 
-/** Words of the first chunk that is looked at; each following one is four times as long, up to CHUNK. */
+/** Words of the first chunk that is looked at; each following one is eight times as long, up to CHUNK. */
 const FIRST_CHUNK = 8;
 
 export class Selection implements Iterable<TargetResource> {
@@ -22,11 +22,13 @@ export class Selection implements Iterable<TargetResource> {
 
   /** The first `n`, in the order of the index. */
   first(n: number): TargetResource[] {
+    if (this.#set.known === this.#resources.length) return this.#resources.slice(0, Math.max(n, 0));
     const found: TargetResource[] = [];
-    if (n <= 0) return found;
-    for (const resource of this) {
-      found.push(resource);
-      if (found.length >= n) break;
+    const ids = this.#taken(n);
+    const end = Math.min(n, ids.length);
+    for (let at = 0; at < end; at++) {
+      const resource = this.#resources[ids[at] ?? 0];
+      if (resource !== undefined) found.push(resource);
     }
     return found;
   }
@@ -37,50 +39,59 @@ export class Selection implements Iterable<TargetResource> {
   }
 
   *[Symbol.iterator](): Generator<TargetResource> {
-    for (const id of this.ids()) {
-      const resource = this.#resources[id];
+    const ids = this.ids();
+    for (let at = 0; at < ids.length; at++) {
+      const resource = this.#resources[ids[at] ?? 0];
       if (resource) yield resource;
     }
   }
 
   /** Positions in the index, in order. */
-  *ids(): Generator<number> {
-    if (this.#set.small) {
-      const ids = this.#set.ids();
-      for (let at = 0; at < ids.length; at++) yield ids[at] ?? 0;
-      return;
-    }
-    for (const [first, chunk, words] of this.#chunks(FIRST_CHUNK)) {
+  ids(): ArrayLike<number> {
+    return this.#taken(this.#resources.length);
+  }
+
+  /** The first `limit`; all of them where that costs nothing. */
+  #taken(limit: number): ArrayLike<number> {
+    if (this.#set.small) return this.#set.ids();
+    const taken = new Uint32Array(Math.min(Math.max(limit, 0), this.#set.bound));
+    let count = 0;
+    let chunk = new Uint32Array(FIRST_CHUNK);
+    for (let first = 0; first < this.#words && count < taken.length; ) {
+      const words = this.#read(first, chunk);
       for (let word = 0; word < words; word++) {
-        for (let bits = chunk[word] ?? 0; bits !== 0; bits &= bits - 1) {
-          yield (first + word) * 32 + 31 - Math.clz32(bits & -bits);
+        for (let bits = chunk[word] ?? 0; bits !== 0 && count < taken.length; bits &= bits - 1) {
+          taken[count++] = (first + word) * 32 + 31 - Math.clz32(bits & -bits);
         }
       }
+      first += words;
+      if (chunk.length < CHUNK) chunk = new Uint32Array(Math.min(chunk.length * 8, CHUNK));
     }
+    return taken.subarray(0, count);
   }
 
   #counted(): number {
+    const chunk = new Uint32Array(Math.min(CHUNK, this.#words));
     let count = 0;
-    for (const [, chunk, words] of this.#chunks(CHUNK)) {
+    for (let first = 0; first < this.#words; ) {
+      const words = this.#read(first, chunk);
       for (let word = 0; word < words; word++) count += ones(chunk[word] ?? 0);
+      first += words;
     }
     return count;
   }
 
-  *#chunks(firstWords: number): Generator<[first: number, chunk: Uint32Array, words: number]> {
-    const size = this.#resources.length;
-    const all = Math.ceil(size / 32);
-    const chunk = new Uint32Array(Math.min(CHUNK, Math.max(all, 1)));
-    let step = Math.min(firstWords, chunk.length);
-    for (let first = 0; first < all; ) {
-      const words = Math.min(step, all - first);
-      this.#set.fill(first, words, chunk);
-      const rest = size & 31;
-      if (rest !== 0 && first + words === all) chunk[words - 1] = (chunk[words - 1] ?? 0) & ((1 << rest) - 1);
-      yield [first, chunk, words];
-      first += words;
-      step = Math.min(step * 4, chunk.length);
-    }
+  get #words(): number {
+    return Math.ceil(this.#resources.length / 32);
+  }
+
+  /** Computes as many words as `chunk` holds, or as there are; returns how many. */
+  #read(first: number, chunk: Uint32Array): number {
+    const words = Math.min(chunk.length, this.#words - first);
+    this.#set.fill(first, words, chunk);
+    const rest = this.#resources.length & 31;
+    if (rest !== 0 && first + words === this.#words) chunk[words - 1] = (chunk[words - 1] ?? 0) & ((1 << rest) - 1);
+    return words;
   }
 }
 

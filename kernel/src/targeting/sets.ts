@@ -146,9 +146,39 @@ abstract class Computed implements IdSet {
   }
 
   #chunk(first: number, words: number): Uint32Array {
-    this.#scratch ??= new Uint32Array(CHUNK);
+    if (this.#scratch === undefined || this.#scratch.length < words) this.#scratch = new Uint32Array(words);
     this.fill(first, words, this.#scratch);
     return this.#scratch;
+  }
+}
+
+/** The whole universe. */
+export class AllSet implements IdSet {
+  readonly small = false;
+  readonly bound: number;
+  readonly known: number;
+
+  constructor(size: number) {
+    this.bound = size;
+    this.known = size;
+  }
+
+  test(): boolean {
+    return true;
+  }
+
+  ids(): number[] {
+    return [];
+  }
+
+  fill(_first: number, words: number, out: Uint32Array): void {
+    out.fill(0xffffffff, 0, words);
+  }
+
+  and(): void {}
+
+  or(first: number, words: number, out: Uint32Array): void {
+    this.fill(first, words, out);
   }
 }
 
