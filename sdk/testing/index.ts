@@ -1,3 +1,6 @@
 /** What a plugin author tests with. */
 export * from './fake-clock.ts';
+export * from './file-store.ts';
+export * from './kept-facts.ts';
 export * from './kept-log.ts';
+export * from './real-clock.ts';
