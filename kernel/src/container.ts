@@ -72,6 +72,12 @@ export class Scope implements AsyncDisposable {
     return this.#container.isRegistered(token.id, true);
   }
 
+  /** Whether it is registered in this scope itself. */
+  owns(token: Token<unknown>): boolean {
+    this.#mustLive('look into');
+    return this.#container.isRegistered(token.id);
+  }
+
   resolve<T>(token: Token<T>): T {
     this.#mustLive(`resolve ${token.id} from`);
     if (!this.has(token)) throw missing([{ id: token.id, by: this.#asker() }]);
