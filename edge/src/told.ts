@@ -2,7 +2,7 @@
  * What this node was told: its desired state and the approved digests, on disk, so that it can work without a hub.
  *
  * INVARIANTS: a generation older than the accepted one is refused, and so is another content under the same number. What this node
- * itself completed wins over what the hub says until the hub has folded that far.
+ * itself saw confirmed wins over what the hub says until the hub has folded that far.
  */
 
 import type { Disk } from '@lab/kernel/disk/disk';
@@ -15,52 +15,36 @@ import {
   desiredDocSchema,
   digestOf,
   LabError,
+  type VerifiedRow,
 } from '@lab/sdk';
-import { z } from 'zod';
 
-const localSchema = z.strictObject({
-  log: z.string(),
-  services: z.record(z.string(), z.strictObject({ digest: z.string().nullable(), seq: z.int() })),
-});
-type Local = z.infer<typeof localSchema>;
-
-const storedSchema = z.strictObject({ hub: approvedDocSchema.nullable(), local: localSchema });
-
-export interface ToldPaths {
+export interface ToldPorts {
+  readonly disk: Disk;
   readonly desired: string;
   readonly approved: string;
+  /** The name of the node's present log. */
+  readonly log: () => string;
+  /** What the node's own fold knows of the last confirmed change of a service. */
+  readonly verified: (service: string) => VerifiedRow | undefined;
+  /** A file that cannot be read is set aside and counts as absent: the hub tells it again. */
+  readonly onBad: (path: string, reason: string) => Promise<void>;
 }
 
 export class Told {
-  readonly #disk: Disk;
-  readonly #paths: ToldPaths;
+  readonly #ports: ToldPorts;
   #desired: DesiredDoc | undefined;
-  #hub: ApprovedDoc | null;
-  #local: Local;
+  #approved: ApprovedDoc | undefined;
 
-  private constructor(
-    disk: Disk,
-    paths: ToldPaths,
-    desired: DesiredDoc | undefined,
-    hub: ApprovedDoc | null,
-    local: Local,
-  ) {
-    this.#disk = disk;
-    this.#paths = paths;
+  private constructor(ports: ToldPorts, desired: DesiredDoc | undefined, approved: ApprovedDoc | undefined) {
+    this.#ports = ports;
     this.#desired = desired;
-    this.#hub = hub;
-    this.#local = local;
+    this.#approved = approved;
   }
 
-  /** A file that cannot be read is set aside by `onBad` and counts as absent: the hub tells it again. */
-  static async open(
-    disk: Disk,
-    paths: ToldPaths,
-    onBad: (path: string, reason: string) => Promise<void>,
-  ): Promise<Told> {
-    const desired = await readJson(disk, paths.desired, desiredDocSchema, onBad);
-    const stored = await readJson(disk, paths.approved, storedSchema, onBad);
-    return new Told(disk, paths, desired, stored?.hub ?? null, stored?.local ?? { log: '', services: {} });
+  static async open(ports: ToldPorts): Promise<Told> {
+    const desired = await readJson(ports.disk, ports.desired, desiredDocSchema, ports.onBad);
+    const approved = await readJson(ports.disk, ports.approved, approvedDocSchema, ports.onBad);
+    return new Told(ports, desired, approved);
   }
 
   get generation(): number {
@@ -79,57 +63,41 @@ export class Told {
     return this.#desired?.services.find((entry) => entry.service === service);
   }
 
-  get heartbeatMs(): number | undefined {
-    return this.#desired?.heartbeatMs;
-  }
-
   /** The approved digest of a service here, or null. */
   approved(service: string): string | null {
-    const local = this.#local.services[service];
-    if (local !== undefined && !this.#folded(local.seq)) return local.digest;
-    return this.#hub?.approved[service] ?? null;
+    const own = this.#ports.verified(service);
+    if (own !== undefined && !this.#folded(own)) return own.digest;
+    return this.#approved?.approved[service] ?? null;
   }
 
+  /** Of what the hub said; compared with the hub's, so the node's own knowledge is not in it. */
   approvedHash(): string {
-    return digestOf(this.#hub?.approved ?? {});
+    return digestOf(this.#approved?.approved ?? {});
   }
 
-  /** `generation_refused` as LabError `refused` where the document may not be accepted. */
+  /** Rejects with `refused` where the document may not be accepted. */
   async accept(desired: DesiredDoc, approved: ApprovedDoc): Promise<void> {
     const offered = desiredDocSchema.parse(desired);
     const present = this.#desired;
-    if (present !== undefined && offered.generation < present.generation)
+    if (present !== undefined && offered.generation < present.generation) {
       throw refusal(present.generation, offered.generation, 'it is older than the accepted one');
+    }
     if (present !== undefined && offered.generation === present.generation && digestOf(offered) !== digestOf(present)) {
       throw refusal(present.generation, offered.generation, 'it has other content under the accepted number');
     }
+    const { disk, desired: desiredPath, approved: approvedPath } = this.#ports;
     if (present?.generation !== offered.generation) {
-      await this.#disk.replace(this.#paths.desired, `${JSON.stringify(offered)}\n`);
+      await disk.replace(desiredPath, `${JSON.stringify(offered)}\n`);
       this.#desired = offered;
     }
-    this.#hub = approvedDocSchema.parse(approved);
-    this.#forgetFolded();
-    await this.#saveApproved();
+    const next = approvedDocSchema.parse(approved);
+    await disk.replace(approvedPath, `${JSON.stringify(next)}\n`);
+    this.#approved = next;
   }
 
-  /** This node completed a change (or, with null, a removal), said so at `seq` of its control stream. */
-  async completed(service: string, digest: string | null, log: string, seq: number): Promise<void> {
-    if (this.#local.log !== log) this.#local = { log, services: {} };
-    this.#local = { log, services: { ...this.#local.services, [service]: { digest, seq } } };
-    await this.#saveApproved();
-  }
-
-  #folded(seq: number): boolean {
-    return this.#hub !== null && this.#hub.log === this.#local.log && this.#hub.seq >= seq;
-  }
-
-  #forgetFolded(): void {
-    const open = Object.entries(this.#local.services).filter(([, { seq }]) => !this.#folded(seq));
-    this.#local = { log: this.#local.log, services: Object.fromEntries(open) };
-  }
-
-  #saveApproved(): Promise<void> {
-    return this.#disk.replace(this.#paths.approved, `${JSON.stringify({ hub: this.#hub, local: this.#local })}\n`);
+  #folded(own: VerifiedRow): boolean {
+    if (this.#approved?.log === own.log) return this.#approved.seq >= own.seq;
+    return own.log !== this.#ports.log();
   }
 }
 

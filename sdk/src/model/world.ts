@@ -126,6 +126,16 @@ export interface ApprovedRow {
   readonly at: string;
 }
 
+/**
+ * ('control', 'verified', node/service): the last change that the node itself saw confirmed, and where in its control stream it said
+ * so. A node takes it for approved until the hub has folded that far; null after a removal.
+ */
+export interface VerifiedRow {
+  readonly digest: string | null;
+  readonly log: string;
+  readonly seq: number;
+}
+
 /** ('control', 'hold', node/service) */
 export interface HoldRow {
   readonly by: string;

@@ -10,6 +10,7 @@ import {
   type JournalEvent,
   type RunRow,
   serviceKey,
+  type VerifiedRow,
 } from '@lab/sdk';
 import { z } from 'zod';
 
@@ -139,6 +140,27 @@ function run(type: string, state: RunRow['state'], severity: EventType['severity
   };
 }
 
+const verified: EventType = run('action_run_verified', 'verified', 'info', {
+  instance: z.string().nullable(),
+  healthSeq: z.int(),
+  class: z.string(),
+  service: z.string().nullable(),
+  to: z.string().nullable(),
+});
+const rememberVerified = verified.fold;
+
+const verifiedChange: EventType = {
+  ...verified,
+  fold: (rows, event, node) => {
+    rememberVerified?.(rows, event, node);
+    const { class: cls, service, to } = event.data as { class: string; service: string | null; to: string | null };
+    if (service === null || (cls !== 'change' && cls !== 'remove')) return;
+    rows
+      .of<VerifiedRow>('verified')
+      .set(serviceKey(node, service), { digest: cls === 'remove' ? null : to, log: event.log, seq: event.seq });
+  },
+};
+
 const output: EventType = {
   type: 'action_output',
   class: 'bulk',
@@ -190,7 +212,10 @@ export const ACTION_EVENTS: readonly EventType[] = [
     endedAt: event.at,
     reason: event.data.reason as string,
   })),
-  moved('action_cancelling', 'info', { by: z.string() }, (row, event) => ({ ...row, cancelling: event.data.by as string })),
+  moved('action_cancelling', 'info', { by: z.string() }, (row, event) => ({
+    ...row,
+    cancelling: event.data.by as string,
+  })),
   moved('action_started', 'info', { run: z.string() }, (row, event) => ({
     ...row,
     state: 'running',
@@ -208,7 +233,7 @@ export const ACTION_EVENTS: readonly EventType[] = [
   resolved,
   run('action_run_started', 'started', 'info', { pre: z.string().nullable() }),
   run('action_run_executed', 'executed', 'info', { instance: z.string().nullable() }),
-  run('action_run_verified', 'verified', 'info', { instance: z.string().nullable(), healthSeq: z.int(), class: z.string(), service: z.string().nullable(), to: z.string().nullable() }),
+  verifiedChange,
   run('action_run_failed', 'failed', 'error', {
     reason: z.string(),
     diagnosis: z.string().optional(),
