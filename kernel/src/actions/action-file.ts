@@ -48,6 +48,8 @@ export async function readAction(disk: Disk, path: string): Promise<ReadAction> 
   try {
     const stat = await disk.stat(path);
     if (stat === undefined) return { gone: true };
+    if (stat.special)
+      return { bad: 'a link, a pipe or a device, where a file of an action belongs', bytes: none, folder: false };
     if (stat.directory) return { bad: 'a folder, where a file of an action belongs', bytes: none, folder: true };
     if (stat.size > ACTION_FILE_LIMIT) {
       const bytes = await excerpt(disk, path);

@@ -6,9 +6,10 @@
  * older than the last one, whatever the clock says. Damage is never smoothed over: the chain goes on from the anchor and says so.
  */
 import { join } from 'node:path';
-import { type AuditLine, type Clock, instant, LabError, type Log, messageOf, sha256 } from '@lab/sdk';
+import { type AuditLine, type Clock, instant, type Log, messageOf, sha256 } from '@lab/sdk';
 import { z } from 'zod';
 import type { AppendFile, Disk } from '../disk/disk.ts';
+import { GroupCommit } from '../observer/group-commit.ts';
 import { auditFiles, GENESIS, linesOf, parseAuditLine } from './audit-lines.ts';
 import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
 
@@ -35,25 +36,21 @@ export interface AuditPorts {
 export const anchorSchema = z.strictObject({ count: z.int().min(0), hash: z.string().regex(/^[0-9a-f]{64}$/) });
 export type Anchor = z.infer<typeof anchorSchema>;
 
-interface Waiting {
-  readonly entry: AuditEntry;
-  readonly done: (line: AuditLine) => void;
-  readonly failed: (cause: unknown) => void;
-}
-
 export class Audit {
   readonly #ports: AuditPorts;
   #tip: Anchor;
   #month: string;
   #file: AppendFile | undefined;
-  #waiting: Waiting[] = [];
-  /** Commits, one after the other. */
-  #pump: Promise<void> | undefined;
+  readonly #commits: GroupCommit<AuditEntry, AuditLine>;
 
   private constructor(ports: AuditPorts, tip: Anchor, month: string) {
     this.#ports = ports;
     this.#tip = tip;
     this.#month = month;
+    this.#commits = new GroupCommit({
+      commit: (entries) => this.#commit(entries),
+      sizeOf: (entry) => 256 + (entry.note?.length ?? 0),
+    });
   }
 
   static async open(ports: AuditPorts): Promise<Audit> {
@@ -62,7 +59,11 @@ export class Audit {
     const anchor = await readAnchor(disk, ports.anchor);
     const found = await tailAfter(ports, files, anchor);
     const audit = new Audit(ports, found.tip, files.at(-1)?.slice(0, 7) ?? '');
-    if (anchor === undefined || anchor.hash !== found.tip.hash) await audit.#writeAnchor();
+    if (anchor === undefined || anchor.hash !== found.tip.hash) {
+      // Lines that an earlier life wrote may not be synced: the anchor must not outlive them.
+      if (files.length > 0) await (await audit.#openMonth('')).sync();
+      await audit.#writeAnchor();
+    }
     if (found.repaired > 0) {
       log.warn(`audit: ${found.repaired} lines written by the last start had no anchor yet; they count`, {
         count: found.tip.count,
@@ -77,10 +78,7 @@ export class Audit {
 
   /** Resolves with the line once it is durable. Many that wait share one sync. */
   append(entry: AuditEntry): Promise<AuditLine> {
-    return new Promise((done, failed) => {
-      this.#waiting.push({ entry, done, failed });
-      this.#pump ??= this.#commitAll();
-    });
+    return this.#commits.add(entry);
   }
 
   /** Every line, oldest first, streamed; what cannot be read is passed over (`verify` finds it). */
@@ -114,39 +112,20 @@ export class Audit {
 
   async verify(): Promise<AuditVerdict> {
     // Lines that are appended while it reads are not its business: up to here.
-    await this.#pump;
-    const tip = this.#tip;
-    const anchor = await readAnchor(this.#ports.disk, this.#ports.anchor);
+    const { tip, anchor } = await this.#commits.exclusive(async () => ({
+      tip: this.#tip,
+      anchor: await readAnchor(this.#ports.disk, this.#ports.anchor),
+    }));
     return verifyAudit(this.#ports.disk, this.#ports.dir, anchor, tip);
   }
 
   async close(): Promise<void> {
-    await this.#pump;
+    await this.#commits.idle();
     await this.#file?.close();
     this.#file = undefined;
   }
 
-  async #commitAll(): Promise<void> {
-    // One turn, so that everything asked for in the same breath goes into the same sync.
-    await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      try {
-        const lines = await this.#commit(batch.map((waiting) => waiting.entry));
-        batch.forEach((waiting, index) => {
-          const line = lines[index];
-          if (line === undefined) waiting.failed(new LabError('internal', 'an audit line got lost in its commit'));
-          else waiting.done(line);
-        });
-      } catch (cause) {
-        for (const waiting of batch) waiting.failed(cause);
-      }
-    }
-    this.#pump = undefined;
-  }
-
-  async #commit(entries: readonly AuditEntry[]): Promise<AuditLine[]> {
+  async #commit(entries: readonly AuditEntry[]): Promise<{ value: AuditLine }[]> {
     const at = instant(this.#ports.clock.now());
     const file = await this.#openMonth(at.slice(0, 7));
     let { count, hash } = this.#tip;
@@ -157,7 +136,7 @@ export class Audit {
       text += `${written}\n`;
       count += 1;
       hash = sha256(written);
-      return line;
+      return { value: line };
     });
     const before = file.size;
     try {

@@ -17,7 +17,7 @@ import {
   type StatedAction,
   TERMINAL,
 } from '@lab/sdk';
-import { fileName, pathOf, rankOf, readAction } from './action-file.ts';
+import { fileName, pathOf, rankOf, readAction, textOf } from './action-file.ts';
 import type { StorePorts } from './store.ts';
 
 interface Found {
@@ -82,7 +82,7 @@ function isByHand({ action, state }: Found): boolean {
 function belongs({ action, state }: Found): boolean {
   if (TERMINAL.has(state)) return action.outcome !== undefined;
   if (action.outcome !== undefined) return false;
-  return state === 'pending' || action.approval !== undefined;
+  return (state === 'pending') === (action.approval === undefined);
 }
 
 /** The name says nothing; where it is wrong and the right one is free, it is put right. */
@@ -112,7 +112,9 @@ async function furthest(ports: StorePorts, found: readonly Found[]): Promise<Fou
     if (winner !== undefined) {
       if (winner.action.id === id && winner.action.planHash === file.action.planHash) {
         ports.log.warn(`actions: ${id} was in ${file.state}/ too; it is ${winner.state}`, { ulid });
-        if (file.path !== winner.path) await ports.disk.remove(file.path);
+        // An earlier life may have linked the winner and not synced its folder: made durable before the other one goes.
+        await ports.disk.replace(winner.path, textOf(winner.action));
+        await ports.disk.remove(file.path);
       } else
         await setAside(ports, file.path, `its ULID is that of ${winner.action.id} in ${winner.state}/`, file.action);
       continue;

@@ -24,7 +24,7 @@ import {
   TERMINAL,
 } from '@lab/sdk';
 import type { Disk } from '../disk/disk.ts';
-import { pathOf, textOf } from './action-file.ts';
+import { fileName, pathOf, textOf } from './action-file.ts';
 import type { Audit } from './audit.ts';
 import { loadActions } from './load.ts';
 import { Turns } from './turns.ts';
@@ -47,6 +47,12 @@ export interface Moved {
   readonly action: StatedAction;
   readonly move: Move | 'propose';
   readonly from: ActionState | null;
+}
+
+/** Where a person's hand left a file. */
+export interface Placed {
+  readonly folder: ActionState;
+  readonly path: string;
 }
 
 export interface StorePorts {
@@ -75,8 +81,8 @@ export class ActionStore {
   readonly #open: Map<string, StatedAction>;
   /** By `id@ulid`. */
   readonly #past: Map<string, StatedAction>;
-  /** Moved by a person's hand and not yet taken as approved, rejected or cancelled: id -> the folder where the file is. */
-  readonly #placed = new Map<string, ActionState>();
+  /** By id: moved by a person's hand, and not yet taken as approved, rejected or cancelled. */
+  readonly #placed = new Map<string, Placed>();
   readonly #turns = new Turns();
 
   private constructor(ports: StorePorts, loaded: Awaited<ReturnType<typeof loadActions>>) {
@@ -129,11 +135,11 @@ export class ActionStore {
       const target = pathOf(dir, state, made);
       await audit.append(lineOf(made, move, who));
       const placed = this.#placed.get(id);
-      if (placed === state) {
+      if (placed?.folder === state) {
         // A person put the file there; by-hand.ts compared it with this proposal. The new one takes its place whole.
-        await disk.replace(pathOf(dir, state, made), textOf(made));
+        await disk.replace(target, textOf(made));
+        if (placed.path !== target) await disk.remove(placed.path);
         await disk.remove(old);
-        if (TERMINAL.has(state)) await disk.remove(pathByHand(dir, state, made));
       } else if (Object.keys(patch).length === 0) {
         await disk.move(old, target);
       } else {
@@ -182,18 +188,42 @@ export class ActionStore {
     return counts;
   }
 
-  /** For by-hand.ts: work with no move of this id in between. */
+  /** Whether the file of this name in this folder is where the store put it. */
+  owns(folder: ActionState, name: string): boolean {
+    const [id = '', ulid] = name.replace(/\.json$/, '').split('@');
+    const action = ulid === undefined ? this.#open.get(id) : this.#past.get(`${id}@${ulid}`);
+    return action?.state === folder && fileName(folder, action.id, action.ulid) === name;
+  }
+
+  /** For by-hand.ts: work with no move of this id in between. It must not move anything itself. */
   alone<T>(id: string, work: () => Promise<T>): Promise<T> {
     return this.#turns.take(id, work);
   }
 
-  /** For by-hand.ts: the file of a pending proposal stands in this folder now, by a person's hand. */
-  place(id: string, folder: ActionState): void {
-    this.#placed.set(id, folder);
+  /** For by-hand.ts: the file of this open proposal stands here now, by a person's hand; the move that follows takes its place. */
+  place(id: string, placed: Placed): void {
+    this.#placed.set(id, placed);
   }
 
-  placed(): ReadonlyMap<string, ActionState> {
-    return this.#placed;
+  placed(id: string): boolean {
+    return this.#placed.has(id);
+  }
+
+  /** For by-hand.ts: a file in `approved/` of a proposal that nobody made here, or not any more, ends as failed. */
+  refuse(action: Action, path: string, reason: string): Promise<StatedAction> {
+    return this.#turns.take(action.id, async () => {
+      const who: Who = { by: 'lab', via: 'file', note: reason };
+      const outcome = { at: instant(this.#ports.clock.now()), reason: 'stale', note: reason };
+      const made: Action = { ...action, outcome };
+      await this.#ports.audit.append(lineOf(made, 'fail', who));
+      await this.#create(pathOf(this.#ports.dir, 'failed', made), made);
+      await this.#ports.disk.remove(path);
+      const failed: StatedAction = { ...made, state: 'failed' };
+      this.#past.set(`${made.id}@${made.ulid}`, failed);
+      await this.#tell({ action: failed, move: 'fail', from: 'approved' });
+      await this.#prune();
+      return failed;
+    });
   }
 
   #mustBe(id: string, ulid: string): StatedAction {
@@ -269,11 +299,6 @@ function mustCarry(id: string, state: ActionState, patch: Patch): void {
   if (TERMINAL.has(state) && patch.outcome === undefined) {
     throw new LabError('invalid', `${id} cannot be ${state} without an outcome`, { at: id });
   }
-}
-
-/** Where a person's `mv pending/x.json rejected/` leaves it: without the ULID in its name. */
-export function pathByHand(dir: string, folder: ActionState, action: Pick<Action, 'id'>): string {
-  return `${dir}/${folder}/${action.id}.json`;
 }
 
 export function lineOf(action: Action, what: string, who: Who): Parameters<Audit['append']>[0] {
