@@ -1,5 +1,6 @@
 /** What a plugin author tests with. */
 export * from './fake-clock.ts';
+export * from './fake-context.ts';
 export * from './file-store.ts';
 export * from './kept-facts.ts';
 export * from './kept-log.ts';

@@ -41,7 +41,10 @@ export interface HostOptions {
   readonly parent: Scope;
   readonly clock: Clock;
   readonly log: Log;
-  /** Adds tokens for one plugin alone, such as PLACE with its folder. Registers only: it runs for each life, and once to check. */
+  /**
+   * Adds tokens for one plugin alone, such as PLACE with its folder. Registers only: it runs for each life, and to check.
+   * An EMIT that is given here, not in `parent`, is not put behind `outside` by the host.
+   */
   readonly wire?: (pluginId: string, scope: Scope) => void;
   /** Ids that are not to run, with the reason. */
   readonly disabled?: ReadonlyMap<string, string>;
