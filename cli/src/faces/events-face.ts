@@ -1,0 +1,49 @@
+/** Events as a list: when, where, what, and what it said. */
+import type { EventView } from '@lab/sdk/views/views';
+import type { Tone } from '../terminal/style.ts';
+import { table } from '../terminal/table.ts';
+import { timeOfDay } from '../terminal/when.ts';
+import { printable, truncate } from '../terminal/width.ts';
+import type { Face } from './words.ts';
+
+const TONES: Record<string, Tone> = { warning: 'wait', error: 'bad' };
+
+export function eventsFace(events: readonly EventView[], face: Face): string {
+  return events.length === 0 ? 'no events\n' : eventsTable(events, face);
+}
+
+export function eventsTable(events: readonly EventView[], face: Face): string {
+  return table(
+    [{ head: 'TIME' }, { head: 'WHERE', shrinksTo: 14 }, { head: 'EVENT' }, { head: 'SAYS', shrinksTo: 16 }],
+    events.map((event) => {
+      const tone = TONES[event.severity];
+      return [
+        timeOfDay(event.receivedAt, face.nowMs),
+        where(event),
+        { text: event.type, ...(tone === undefined ? {} : { tone }) },
+        saysText(event),
+      ];
+    }),
+    face,
+  );
+}
+
+/** One event on one line, while following. */
+export function eventLine(event: EventView, { style, columns, nowMs }: Face): string {
+  const head = `${timeOfDay(event.receivedAt, nowMs)}  ${where(event)}  `;
+  const tail = printable(saysText(event));
+  const room = columns === undefined ? undefined : columns - head.length - event.type.length - 2;
+  return `${head}${style(TONES[event.severity], event.type)}  ${room === undefined ? tail : truncate(tail, Math.max(0, room))}`.trimEnd();
+}
+
+function where({ node, service }: EventView): string {
+  return service === undefined ? node : `${node}/${service}`;
+}
+
+/** The plain members of its data. */
+export function saysText({ data }: EventView): string {
+  return Object.entries(data)
+    .filter(([, value]) => value !== null && typeof value !== 'object')
+    .map(([name, value]) => (name === 'detail' || name === 'reason' ? String(value) : `${name} ${String(value)}`))
+    .join(', ');
+}

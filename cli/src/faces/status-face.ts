@@ -1,0 +1,126 @@
+/** `lab status`: a sentence, the nodes by their four pillars, what needs a person, and what to type next. */
+import type { NodeView, Pillar, ProblemView, StatusView, WaitingView } from '@lab/sdk/views/views';
+import { type Cell, table } from '../terminal/table.ts';
+import { age } from '../terminal/when.ts';
+import { pendingTable } from './actions-face.ts';
+import { count, type Face, hints, revisionAge, revisionText, shaped, waitsText } from './words.ts';
+
+export function statusFace(status: StatusView, face: Face): string {
+  const parts = [`${sentence(status, face)}\n`];
+  if (!status.settled && status.settling.length > 0)
+    parts.push(face.style('wait', `settling: ${status.settling.join(' · ')}`), '\n');
+  parts.push(problemsPart(status, face));
+  if (status.nodes.length > 0) parts.push('\n', nodesTable(status.nodes, face));
+  if (status.pending.length > 0) parts.push('\n', pendingTable(status.pending, face));
+  if (status.waiting.length > 0) parts.push('\n', waitingTable(status.waiting, face));
+  parts.push('\n', hints(face, ...nextCommands(status)));
+  return parts.join('');
+}
+
+function sentence(status: StatusView, face: Face): string {
+  if (status.nodes.length === 0) {
+    return `${face.style('strong', 'the fleet is empty')}: write a node in inventory/topology.yaml · ${revisionAge(status, face.nowMs)}`;
+  }
+  const monitored = status.services.filter((service) => service.monitor && service.desired);
+  const healthy = monitored.filter((service) => service.health === 'healthy').length;
+  const silent = status.nodes.filter((node) => node.state === 'silent').length;
+  const { approved = 0, running = 0 } = status.actions;
+  return [
+    lead(status, healthy === monitored.length && silent === 0, face),
+    ...(approved > 0 ? [`${approved} approved`] : []),
+    ...(running > 0 ? [`${running} running`] : []),
+    monitored.length === 0 ? 'no services yet' : `${healthy} of ${count(monitored.length, 'service')} healthy`,
+    count(status.nodes.length, 'node') + (silent > 0 ? `, ${silent} silent` : ''),
+    revisionAge(status, face.nowMs),
+  ].join(' · ');
+}
+
+function lead(status: StatusView, well: boolean, { style }: Face): string {
+  const needed = status.pending.length;
+  if (needed > 0) return style('wait', `${count(needed, 'thing')} ${needed === 1 ? 'needs' : 'need'} you`);
+  if (status.problems.some((problem) => problem.severity === 'error')) return style('bad', 'an edit is broken');
+  return well && status.waiting.length === 0 && status.settled ? style('ok', 'all is well') : 'nothing waits for you';
+}
+
+function nextCommands(status: StatusView): string[] {
+  if (status.nodes.length === 0) return ['lab new DIR', 'lab validate'];
+  if (status.problems.some((problem) => problem.severity === 'error')) return ['lab validate', 'lab show <node>'];
+  return status.pending.length > 0
+    ? ['lab approve <id>', 'lab show <node>', 'lab actions --why']
+    : ['lab services', 'lab show <node>', 'lab events'];
+}
+
+const MOST_PROBLEMS = 5;
+
+function problemsPart(status: StatusView, face: Face): string {
+  const { style } = face;
+  if (status.problems.length === 0) return '';
+  const errors = status.problems.filter((problem) => problem.severity === 'error').length;
+  const head =
+    errors > 0
+      ? style(
+          'bad',
+          `${count(errors, 'problem')} in the last edit; the running fleet stays at ${revisionText(status.revision)}`,
+        )
+      : style('wait', count(status.problems.length, 'warning'));
+  const shown = status.problems.slice(0, MOST_PROBLEMS).map((problem) => `  ${problemLine(problem)}`);
+  const more = status.problems.length - shown.length;
+  return `\n${[head, ...shown, ...(more > 0 ? [`  and ${more} more: lab validate`] : [])].join('\n')}\n`;
+}
+
+export function problemLine({ at, message, severity }: ProblemView): string {
+  return `${at}  ${severity === 'warning' ? 'warning: ' : ''}${message}`;
+}
+
+export function nodesTable(nodes: readonly NodeView[], face: Face): string {
+  return table(
+    [
+      { head: 'NODE' },
+      { head: '' },
+      { head: 'SYNC', shrinksTo: 8 },
+      { head: 'CONFIG', shrinksTo: 8 },
+      { head: 'HEALTH', shrinksTo: 10 },
+      { head: 'IDENTITY', shrinksTo: 8 },
+      { head: 'LAST WORD' },
+    ],
+    nodes.map((node) => {
+      const word = age(node.lastWordAt, face.nowMs);
+      // In place of a stale text its age; health keeps its text, which says what was known.
+      const dated = ({ state, text }: Pillar): Cell => shaped(state, state === 'stale' ? word : text);
+      return [
+        node.name,
+        { text: remark(node), tone: 'soft' as const },
+        dated(node.sync),
+        dated(node.config),
+        shaped(node.health.state, node.health.text),
+        shaped(node.identity.state, node.identity.text),
+        node.state === 'no_provider' ? { text: `no plugin for ${node.provider}`, tone: 'stale' as const } : word,
+      ];
+    }),
+    face,
+  );
+}
+
+function remark(node: NodeView): string {
+  const words = [
+    ...(node.roles.includes('hub') ? ['hub'] : []),
+    ...(node.maintenance === undefined ? [] : ['maintenance']),
+  ];
+  return words.join(', ');
+}
+
+function waitingTable(waiting: readonly WaitingView[], face: Face): string {
+  return table(
+    [
+      { head: 'WAITING', shrinksTo: 12 },
+      { head: 'WHY', shrinksTo: 20 },
+      { head: 'FOR', shrinksTo: 12 },
+    ],
+    waiting.map(({ node, service, why }) => [
+      service === null ? node : `${node}/${service}`,
+      why.text,
+      waitsText(why, face.nowMs),
+    ]),
+    face,
+  );
+}
