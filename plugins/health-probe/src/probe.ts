@@ -77,7 +77,7 @@ function getHttp(port: number, path: string, signal: AbortSignal): Promise<Findi
         answer.once('error', end);
       },
     );
-    asked.once('error', fail);
+    asked.on('error', fail);
     asked.end();
   });
 }
@@ -89,7 +89,7 @@ function connectTcp(port: number, signal: AbortSignal): Promise<Finding> {
       socket.destroy();
       done({ ok: true });
     });
-    socket.once('error', fail);
+    socket.on('error', fail);
   });
 }
 
@@ -121,7 +121,7 @@ function runCommand(spec: ServiceSpec, command: readonly string[], signal: Abort
     };
     signal.addEventListener('abort', kill, { once: true });
     if (signal.aborted) kill();
-    child.once('error', fail);
+    child.on('error', fail);
     // What it wrote last may still lie in the pipes when it exits: one turn of the loop takes it out.
     child.once('exit', (exitCode, endedBy) => setImmediate(() => finish(exitCode, endedBy)));
   });
