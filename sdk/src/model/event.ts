@@ -40,6 +40,8 @@ export interface Fact {
   readonly type: string;
   readonly source?: string;
   readonly service?: string;
+  /** Only for a type that may travel in any class. */
+  readonly class?: EventClass;
   readonly data: Readonly<Record<string, unknown>>;
 }
 

@@ -86,6 +86,14 @@ export interface Settings {
   readonly bulkHoldMs: number;
 }
 
+/** One number of lab.yaml, for people. */
+export interface SettingLine {
+  readonly name: string;
+  readonly value: string;
+  /** `lab.yaml:12`, or `default`. */
+  readonly from: string;
+}
+
 export interface Fleet {
   /** The Git commit where there is one, else `files-` and a content hash. A name to show; digests decide. */
   readonly revision: string;
@@ -99,6 +107,8 @@ export interface Fleet {
   readonly aliases: ReadonlyMap<string, string>;
   readonly ingress: readonly IngressRule[];
   readonly settings: Settings;
+  /** Every setting with where it came from, as `lab doctor` shows it. */
+  readonly settingsTable?: readonly SettingLine[];
   /** Plugin id -> its config as written. */
   readonly plugins: ReadonlyMap<string, unknown>;
   /** Bundles by digest. */
