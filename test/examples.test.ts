@@ -1,37 +1,24 @@
 /** The programs of the example fleet's services, each as a process of its own, spoken to as their users do. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
-import { type AddressInfo, connect as connectTo, createServer as createNetServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import mqtt, { type MqttClient } from 'mqtt';
+import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ExampleMachine, freePorts, get, until } from './example-machine.ts';
 
-const REPO = resolve(import.meta.dirname, '..');
-
-let dir: string;
-let undo: (() => unknown)[] = [];
+let machine: ExampleMachine;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'lab-examples-'));
-  await mkdir(join(dir, 'world'));
-  await setPorts({});
+  machine = await ExampleMachine.make();
 });
 
-afterEach(async () => {
-  for (const step of undo.reverse()) await step();
-  undo = [];
-  await rm(dir, { recursive: true, force: true });
-});
+afterEach(() => machine[Symbol.asyncDispose]());
 
 describe('mosquitto', () => {
   test('speaks MQTT, and keeps what is retained over a restart', async () => {
     const [port] = await freePorts(1);
-    const broker = await run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /speaks MQTT/);
-    const sensor = await client(port);
-    const reader = await client(port);
+    const broker = await machine.run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /speaks MQTT/);
+    const sensor = await machine.client(port);
+    const reader = await machine.client(port);
     const heard: string[] = [];
     reader.on('message', (topic, payload) => heard.push(`${topic} ${payload}`));
     await reader.subscribeAsync('cabin/#', { qos: 1 });
@@ -44,8 +31,8 @@ describe('mosquitto', () => {
     expect(heard.slice(0, 2)).toEqual(['cabin/live once', 'cabin/kept warm']);
 
     expect(await broker.stop()).toEqual({ code: 0, signal: null });
-    await run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /2 retained messages/);
-    expect(await retained(port, 'cabin/#', 2)).toEqual({
+    await machine.run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /2 retained messages/);
+    expect(await machine.retained(port, 'cabin/#', 2)).toEqual({
       'cabin/kept': Buffer.from('warm'),
       'cabin/binary': Buffer.from([0, 255, 1]),
     });
@@ -53,15 +40,15 @@ describe('mosquitto', () => {
 
   test('keeps what is retained over kill -9, and sets a broken file aside', async () => {
     const [port] = await freePorts(1);
-    const kept = join(dir, 'data-mosquitto', 'retained.json');
-    const broker = await run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /speaks MQTT/);
-    await (await client(port)).publishAsync('a', 'b', { qos: 1, retain: true });
+    const kept = join(machine.dir, 'data-mosquitto', 'retained.json');
+    const broker = await machine.run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /speaks MQTT/);
+    await (await machine.client(port)).publishAsync('a', 'b', { qos: 1, retain: true });
     await until(async () => (await readFile(kept, 'utf8').catch(() => '')).includes('"a"'));
     await broker.stop('SIGKILL');
-    const second = await run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /1 retained messages/);
+    const second = await machine.run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /1 retained messages/);
     await second.stop();
     await writeFile(kept, '[{"topic":');
-    const third = await run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /speaks MQTT/);
+    const third = await machine.run('mosquitto', 'broker.mjs', { PORT_MQTT: port }, /speaks MQTT/);
     expect(third.output()).toMatch(/moved to .*retained\.json\.broken/);
     expect(await readFile(`${kept}.broken`, 'utf8')).toBe('[{"topic":');
   });
@@ -70,23 +57,29 @@ describe('mosquitto', () => {
 describe('zigbee2mqtt', () => {
   test('publishes bridge and devices; its health follows the broker', async () => {
     const [brokerPort, port] = await freePorts(2);
-    await setPorts({ 'cabin/mosquitto': { mqtt: brokerPort } });
+    await machine.setPorts({ 'cabin/mosquitto': { mqtt: brokerPort } });
     const health = (): Promise<number> => get(port, '/health').then((answer) => answer.status);
-    const bridge = await run('zigbee2mqtt', 'bridge.mjs', { PORT_FRONTEND: port, LAB_NODE: 'cabin' }, /frontend on/, {
-      'devices.json': (text) => text.replace('"interval": 5', '"interval": 0.1'),
-    });
+    const bridge = await machine.run(
+      'zigbee2mqtt',
+      'bridge.mjs',
+      { PORT_FRONTEND: port, LAB_NODE: 'cabin' },
+      /frontend on/,
+      {
+        'devices.json': (text) => text.replace('"interval": 5', '"interval": 0.1'),
+      },
+    );
     expect(await health()).toBe(503);
-    const broker = await run('mosquitto', 'broker.mjs', { PORT_MQTT: brokerPort }, /speaks MQTT/);
+    const broker = await machine.run('mosquitto', 'broker.mjs', { PORT_MQTT: brokerPort }, /speaks MQTT/);
     await until(async () => (await health()) === 200);
 
-    const messages = await retained(brokerPort, 'zigbee2mqtt/#', 6);
+    const messages = await machine.retained(brokerPort, 'zigbee2mqtt/#', 6);
     const said = (topic: string): unknown => JSON.parse(String(messages[`zigbee2mqtt/${topic}`]));
     expect(said('bridge/state')).toEqual({ state: 'online' });
     expect(said('bridge/info')).toMatchObject({ serial: { port: 'tcp://192.0.2.40:6638' } });
     expect(said('bridge/devices')).toHaveLength(3);
     expect(said('front-door')).toMatchObject({ contact: true, battery: 78 });
 
-    const user = await client(brokerPort);
+    const user = await machine.client(brokerPort);
     const heard: string[] = [];
     user.on('message', (topic, payload) => heard.push(`${topic} ${payload}`));
     await user.subscribeAsync(['zigbee2mqtt/stove-room', 'zigbee2mqtt/heater-plug', 'zigbee2mqtt/bridge/state']);
@@ -97,12 +90,14 @@ describe('zigbee2mqtt', () => {
 
     await broker.stop('SIGKILL');
     await until(async () => (await health()) === 503);
-    await run('mosquitto', 'broker.mjs', { PORT_MQTT: brokerPort }, /speaks MQTT/);
+    await machine.run('mosquitto', 'broker.mjs', { PORT_MQTT: brokerPort }, /speaks MQTT/);
     await until(async () => (await health()) === 200);
 
     await bridge.stop('SIGKILL');
     const will = await until(async () => {
-      const state = String((await retained(brokerPort, 'zigbee2mqtt/bridge/state', 1))['zigbee2mqtt/bridge/state']);
+      const state = String(
+        (await machine.retained(brokerPort, 'zigbee2mqtt/bridge/state', 1))['zigbee2mqtt/bridge/state'],
+      );
       return state.includes('offline') ? state : undefined;
     });
     expect(JSON.parse(will)).toEqual({ state: 'offline' });
@@ -110,13 +105,18 @@ describe('zigbee2mqtt', () => {
 
   test('finds the broker on another port, and says goodbye when it is stopped', async () => {
     const [first, second, port] = await freePorts(3);
-    await setPorts({ 'cabin/mosquitto': { mqtt: first } });
-    const bridge = await run('zigbee2mqtt', 'bridge.mjs', { PORT_FRONTEND: port, LAB_NODE: 'cabin' }, /will try again/);
-    await run('mosquitto', 'broker.mjs', { PORT_MQTT: second }, /speaks MQTT/);
-    await setPorts({ 'cabin/mosquitto': { mqtt: second } });
+    await machine.setPorts({ 'cabin/mosquitto': { mqtt: first } });
+    const bridge = await machine.run(
+      'zigbee2mqtt',
+      'bridge.mjs',
+      { PORT_FRONTEND: port, LAB_NODE: 'cabin' },
+      /will try again/,
+    );
+    await machine.run('mosquitto', 'broker.mjs', { PORT_MQTT: second }, /speaks MQTT/);
+    await machine.setPorts({ 'cabin/mosquitto': { mqtt: second } });
     await until(async () => (await get(port, '/health')).status === 200);
     expect(await bridge.stop()).toEqual({ code: 0, signal: null });
-    const state = await retained(second, 'zigbee2mqtt/bridge/state', 1);
+    const state = await machine.retained(second, 'zigbee2mqtt/bridge/state', 1);
     expect(String(state['zigbee2mqtt/bridge/state'])).toBe('{"state":"offline"}');
   });
 });
@@ -140,10 +140,10 @@ describe('nginx-proxy-manager', () => {
     upstream.on('upgrade', (_, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n');
       socket.pipe(socket);
-      undo.push(() => socket.destroy());
+      machine.defer(() => socket.destroy());
     });
-    await setPorts({ 'piha/agent-system': { ui: await listening(upstream) } });
-    const proxy = await run(
+    await machine.setPorts({ 'piha/agent-system': { ui: await machine.listening(upstream) } });
+    const proxy = await machine.run(
       'nginx-proxy-manager',
       'proxy.mjs',
       { PORT_HTTP: http, PORT_ADMIN: admin },
@@ -171,7 +171,7 @@ describe('nginx-proxy-manager', () => {
     expect(await get(admin, '/health')).toMatchObject({ status: 200 });
     expect(JSON.parse((await get(admin, '/')).body)).toEqual(rules);
 
-    expect(await echoed(http, 'home.example.org', 'hello')).toBe('hello');
+    expect(await machine.echoed(http, 'home.example.org', 'hello')).toBe('hello');
 
     await new Promise((done) => {
       upstream.close(done);
@@ -182,7 +182,7 @@ describe('nginx-proxy-manager', () => {
       body: expect.stringMatching(/does not answer/),
     });
     const moved = createServer((_, back) => back.end('moved'));
-    await setPorts({ 'piha/agent-system': { ui: await listening(moved) } });
+    await machine.setPorts({ 'piha/agent-system': { ui: await machine.listening(moved) } });
     expect(await get(http, '/', { host: 'home.example.org' })).toMatchObject({ status: 200, body: 'moved' });
     expect(await proxy.stop()).toEqual({ code: 0, signal: null });
   });
@@ -191,17 +191,17 @@ describe('nginx-proxy-manager', () => {
 describe('agent-system', () => {
   test('shows the world, its age, and what is not there', async () => {
     const [port] = await freePorts(1);
-    const ui = await run('agent-system', 'ui.mjs', { PORT_UI: port, LAB_NODE: 'piha' }, /shows/);
+    const ui = await machine.run('agent-system', 'ui.mjs', { PORT_UI: port, LAB_NODE: 'piha' }, /shows/);
     const page = async (): Promise<string> => (await get(port, '/')).body;
     expect(await page()).toContain('nodes.json is not there yet');
     expect(await get(port, '/world/nodes.json')).toMatchObject({ status: 404 });
 
-    await print('nodes', { piha: { state: 'connected' } });
-    await print('services', [
+    await machine.print('nodes', { piha: { state: 'connected' } });
+    await machine.print('services', [
       { node: 'piha', name: 'agent-system', health: 'healthy' },
       { node: 'vps', name: '<script>', health: 'unhealthy' },
     ]);
-    await print('summary', { revision: '9f31c2e', actions: { pending: 2 } });
+    await machine.print('summary', { revision: '9f31c2e', actions: { pending: 2 } });
     const shown = await page();
     expect(shown).toContain('1 of 2 services are well.');
     expect(shown).toContain('piha/agent-system<td class="ok">● healthy');
@@ -212,9 +212,9 @@ describe('agent-system', () => {
     expect(JSON.parse((await get(port, '/world/nodes.json')).body)).toEqual({ piha: { state: 'connected' } });
 
     const hourAgo = new Date(Date.now() - 3_600_000);
-    await utimes(join(dir, 'world/nodes.json'), hourAgo, hourAgo);
+    await utimes(join(machine.dir, 'world/nodes.json'), hourAgo, hourAgo);
     expect(await page()).toContain('old: as of 1 h ago');
-    await writeFile(join(dir, 'world/summary.json'), '{"cut');
+    await writeFile(join(machine.dir, 'world/summary.json'), '{"cut');
     expect(await page()).toContain('summary.json is not JSON');
     const health = await get(port, '/health');
     expect(health.status).toBe(200);
@@ -224,11 +224,11 @@ describe('agent-system', () => {
 
   test('gives out nothing from outside of the world', async () => {
     const [port] = await freePorts(1);
-    await writeFile(join(dir, 'secret.json'), '"secret"');
-    await mkdir(join(dir, 'worldly'));
-    await writeFile(join(dir, 'worldly/secret.json'), '"secret"');
-    await symlink(join(dir, 'secret.json'), join(dir, 'world/link.json'));
-    await run('agent-system', 'ui.mjs', { PORT_UI: port, LAB_NODE: 'piha' }, /shows/);
+    await writeFile(join(machine.dir, 'secret.json'), '"secret"');
+    await mkdir(join(machine.dir, 'worldly'));
+    await writeFile(join(machine.dir, 'worldly/secret.json'), '"secret"');
+    await symlink(join(machine.dir, 'secret.json'), join(machine.dir, 'world/link.json'));
+    await machine.run('agent-system', 'ui.mjs', { PORT_UI: port, LAB_NODE: 'piha' }, /shows/);
     for (const path of [
       '/world/../secret.json',
       '/world/%2e%2e/secret.json',
@@ -236,7 +236,7 @@ describe('agent-system', () => {
       '/world/link.json',
       '/world//../secret.json',
       '/world/../worldly/secret.json',
-      `/world/${join(dir, 'secret')}.json`,
+      `/world/${join(machine.dir, 'secret')}.json`,
     ]) {
       const answer = await get(port, path);
       expect(answer).toMatchObject({ status: 404 });
@@ -247,7 +247,7 @@ describe('agent-system', () => {
 
 test('ollama lists its models', async () => {
   const [port] = await freePorts(1);
-  const ollama = await run('ollama', 'models.mjs', { PORT_API: port }, /lists 2 models/);
+  const ollama = await machine.run('ollama', 'models.mjs', { PORT_API: port }, /lists 2 models/);
   expect(await get(port, '/')).toMatchObject({ status: 200, body: 'Ollama is running' });
   const tags = JSON.parse((await get(port, '/api/tags')).body);
   expect(tags.models.map((model: { name: string }) => model.name)).toEqual(['llama3.2:3b', 'nomic-embed-text:latest']);
@@ -263,195 +263,11 @@ test.each([
   ['agent-system', 'ui.mjs', ['PORT_UI']],
   ['ollama', 'models.mjs', ['PORT_API']],
 ])('%s ends with a clear line where its port is taken, or not given', async (service, file, names) => {
-  const port = await listening(createServer());
-  const taken = await start(service, file, Object.fromEntries(names.map((name) => [name, port])));
+  const port = await machine.listening(createServer());
+  const taken = await machine.start(service, file, Object.fromEntries(names.map((name) => [name, port])));
   expect(await taken.ended).toEqual({ code: 1, signal: null });
   expect(taken.errors()).toMatch(new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE.*\n$`));
-  const missing = await start(service, file, {});
+  const missing = await machine.start(service, file, {});
   expect(await missing.ended).toEqual({ code: 1, signal: null });
   expect(missing.errors()).toMatch(/^PORT_[A-Z]+ is not set\n$/);
 });
-
-interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-interface Program {
-  readonly ended: Promise<Ended>;
-  output(): string;
-  errors(): string;
-  stop(signal?: NodeJS.Signals): Promise<Ended>;
-}
-
-type Edits = Readonly<Record<string, (text: string) => string>>;
-
-/** Starts a program as the `process` runtime does: in a copy of its folder, with the environment that it may rely on. */
-async function start(
-  service: string,
-  file: string,
-  env: Record<string, string | number | undefined>,
-  edits: Edits = {},
-): Promise<Program> {
-  const cwd = join(dir, `bundle-${service}`);
-  const data = join(dir, `data-${service}`);
-  await cp(join(REPO, 'services', service), cwd, { recursive: true });
-  await mkdir(data, { recursive: true });
-  for (const [name, edit] of Object.entries(edits)) {
-    await writeFile(join(cwd, name), edit(await readFile(join(cwd, name), 'utf8')));
-  }
-  const ports = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)]));
-  const child = spawn(process.execPath, [file], {
-    cwd,
-    env: {
-      PATH: process.env.PATH,
-      LAB_NODE: 'node',
-      LAB_SERVICE: service,
-      LAB_DATA: data,
-      LAB_WORLD: join(dir, 'world'),
-      LAB_PORTS: join(dir, 'ports.json'),
-      LAB_MODULES: REPO,
-      ...ports,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = collected(child.stdout);
-  const errors = collected(child.stderr);
-  const ended = new Promise<Ended>((done) => child.on('close', (code, signal) => done({ code, signal })));
-  const stop = (signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> => {
-    child.kill(signal);
-    return ended;
-  };
-  undo.push(() => stop('SIGKILL'));
-  return { ended, output, errors, stop };
-}
-
-async function run(
-  service: string,
-  file: string,
-  env: Record<string, string | number | undefined>,
-  ready: RegExp,
-  edits?: Edits,
-): Promise<Program> {
-  const program = await start(service, file, env, edits);
-  let over = false;
-  void program.ended.then(() => {
-    over = true;
-  });
-  await until(() => {
-    if (over) throw new Error(`${service} ended: ${program.output()}${program.errors()}`);
-    return ready.test(program.output());
-  });
-  return program;
-}
-
-function collected(stream: ChildProcess['stdout']): () => string {
-  let text = '';
-  stream?.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk;
-  });
-  return () => text;
-}
-
-/** Polls real processes, which no fake clock drives. */
-async function until<T>(check: () => T | Promise<T>, timeoutMs = 15_000): Promise<NonNullable<T>> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const value = await check();
-    if (value) return value;
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${check}`);
-    await wait(20);
-  }
-}
-
-async function client(port: number | undefined): Promise<MqttClient> {
-  const connected = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, { protocolVersion: 4, reconnectPeriod: 0 });
-  connected.on('error', () => {});
-  undo.push(() => connected.endAsync(true));
-  return connected;
-}
-
-/** Payloads of the first `count` retained messages that a new subscriber gets. */
-async function retained(port: number | undefined, filter: string, count: number): Promise<Record<string, Buffer>> {
-  const reader = await client(port);
-  const messages: Record<string, Buffer> = {};
-  reader.on('message', (topic, payload, packet) => {
-    if (packet.retain) messages[topic] = payload;
-  });
-  await reader.subscribeAsync(filter, { qos: 1 });
-  await until(() => Object.keys(messages).length >= count);
-  return messages;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, unknown>;
-  readonly body: string;
-}
-
-function get(
-  port: number | undefined,
-  path: string,
-  options: { method?: string; host?: string; body?: string } = {},
-): Promise<Answer> {
-  return new Promise((done, failed) => {
-    const { method = 'GET', host = 'localhost', body } = options;
-    const asked = request(
-      { host: '127.0.0.1', port, path, method, headers: { host }, agent: false },
-      async (answer) => {
-        let text = '';
-        for await (const chunk of answer.setEncoding('utf8')) text += chunk;
-        done({ status: answer.statusCode ?? 0, headers: answer.headers, body: text });
-      },
-    );
-    asked.on('error', failed);
-    asked.end(body);
-  });
-}
-
-/** What comes back over an upgraded connection. */
-function echoed(port: number | undefined, host: string, text: string): Promise<string> {
-  return new Promise((done, failed) => {
-    const socket = connectTo(port ?? 0, '127.0.0.1', () => {
-      socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n`);
-    });
-    undo.push(() => socket.destroy());
-    socket.on('error', failed);
-    let heard = '';
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      if (heard === '') socket.write(text);
-      heard += chunk;
-      const body = heard.split('\r\n\r\n')[1] ?? '';
-      if (!heard.startsWith('HTTP/1.1 101') || body.length < text.length) return;
-      done(body);
-      // The upstream can close only if the proxy passes this on.
-      socket.destroy();
-    });
-    socket.on('close', () => failed(new Error(`closed after: ${heard}`)));
-  });
-}
-
-async function listening(server: Server): Promise<number> {
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  undo.push(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return (server.address() as AddressInfo).port;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const held = Array.from({ length: count }, () => createNetServer());
-  await Promise.all(held.map((server) => new Promise<void>((done) => server.listen(0, '127.0.0.1', done))));
-  const ports = held.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(held.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-}
-
-async function setPorts(ports: Record<string, Record<string, number | undefined>>): Promise<void> {
-  await writeFile(join(dir, 'ports.json'), JSON.stringify(ports));
-}
-
-async function print(name: string, value: unknown): Promise<void> {
-  await writeFile(join(dir, 'world', `${name}.json`), JSON.stringify(value));
-}
