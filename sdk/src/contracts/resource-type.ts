@@ -4,6 +4,7 @@
  */
 import type { ActionClass, Change, FileChange, Risk } from '../model/action.ts';
 import type { Fleet } from '../model/fleet.ts';
+import type { ServiceKey } from '../model/name.ts';
 import type { LinkView, WorldView } from '../model/world.ts';
 import type { RunContext, RunTrace } from './service-provider.ts';
 
@@ -14,6 +15,8 @@ export interface PlanInput {
   readonly links: ReadonlyMap<string, LinkView>;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Node -> sorted keys of services that have rows and are not desired. Whoever plans many nodes computes it once. */
+  readonly strays?: ReadonlyMap<string, readonly ServiceKey[]>;
 }
 
 export interface Drift {
