@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { commonWord, namedQuery, resources } from '../../testing/targets.ts';
 import { formatQuery, type Query } from './ast.ts';
 import { matches } from './evaluate.ts';
 import { compileGroups, type GroupDefinition, Groups } from './groups.ts';
 import { LabelIndex } from './index.ts';
 import { parseQuery } from './query.ts';
 import type { TargetResource } from './resource.ts';
-import { commonWord, namedQuery, resources } from './testing.ts';
 
 const NAMES = ['g0', 'g1', 'g2', 'g3'] as const;
 

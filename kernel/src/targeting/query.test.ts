@@ -1,9 +1,9 @@
 import { LabError } from '@lab/sdk';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { namedQuery } from '../../testing/targets.ts';
 import { allOf, anyOf, EVERYTHING, formatQuery, not, type Query } from './ast.ts';
 import { checkGroups, LIMITS, parseQuery } from './query.ts';
-import { namedQuery } from './testing.ts';
 
 const eq = (key: string, value: string): Query => ({ kind: 'equals', key, value });
 

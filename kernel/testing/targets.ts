@@ -1,7 +1,7 @@
-/** Random queries, fleets and groups for the properties of this folder. */
+/** Random queries, fleets and groups for properties of targeting. */
 import fc from 'fast-check';
-import { allOf, anyOf, EVERYTHING, not, type Query } from './ast.ts';
-import type { TargetResource } from './resource.ts';
+import { allOf, anyOf, EVERYTHING, not, type Query } from '../src/targeting/ast.ts';
+import type { TargetResource } from '../src/targeting/resource.ts';
 
 /** Any query over keys and values of `word` and groups of `group`. */
 export function namedQuery(word: fc.Arbitrary<string>, group: fc.Arbitrary<string>): fc.Arbitrary<Query> {
