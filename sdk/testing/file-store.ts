@@ -5,11 +5,15 @@ import { systemCode } from '../src/errors.ts';
 import type { Store } from '../src/tokens.ts';
 
 export class FileStore implements Store {
+  /** Set to make every write reject with it. */
+  refuse: Error | undefined;
+
   async read(path: string): Promise<Uint8Array | undefined> {
     return absent(readFile(path), undefined);
   }
 
   async replace(path: string, data: string): Promise<void> {
+    if (this.refuse !== undefined) throw this.refuse;
     await mkdir(dirname(path), { recursive: true });
     await writeFile(`${path}~`, data);
     await rename(`${path}~`, path);

@@ -12,7 +12,8 @@ export interface Exit {
   readonly signal: string | null;
 }
 
-const UNKNOWN_EXIT: Exit = { exitCode: null, signal: null };
+/** Of an adopted one: only a parent is told more. */
+export const UNKNOWN_EXIT: Exit = { exitCode: null, signal: null };
 
 export class Life {
   readonly instance: string;

@@ -3,7 +3,7 @@
  * that it never heard of, and so that a crash loop is one fact and not an endless row of them.
  */
 import type { Fact } from '@lab/sdk';
-import type { Exit, Life } from './life.ts';
+import type { Exit } from './life.ts';
 import type { ServiceRecord } from './records.ts';
 
 export const SOURCE = 'process';
@@ -103,13 +103,4 @@ function born(record: ServiceRecord, sources: readonly string[]): Record<string,
 export function described(exit: Exit): string {
   if (exit.signal !== null) return `was ended by ${exit.signal}`;
   return exit.exitCode === null ? 'ended' : `exited with status ${exit.exitCode}`;
-}
-
-/** An adopted one is known to have ended, and no more. */
-export function isFailure(exit: Exit): boolean {
-  return exit.exitCode !== 0;
-}
-
-export function identified(life: Life): { readonly pid: number; readonly startTicks: number } {
-  return { pid: life.pid, startTicks: life.startTicks };
 }

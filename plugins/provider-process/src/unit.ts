@@ -8,15 +8,15 @@
 import { type Clock, LabError, type Log, messageOf, type RunContext, type ServiceSpec, type Timer } from '@lab/sdk';
 import { instanceId } from './instance-id.ts';
 import { launch } from './launch.ts';
-import { type Exit, Life } from './life.ts';
+import { type Exit, Life, UNKNOWN_EXIT } from './life.ts';
 import type { LogFiles } from './log-files.ts';
 import { ageMs, lives, type MarkedProcess } from './proc.ts';
 import { asPrevious, type Records, type ServiceRecord } from './records.ts';
-import { described, identified, isFailure, type Reports } from './reports.ts';
+import { described, type Reports } from './reports.ts';
+import { Restarts, wantsRestart } from './restarts.ts';
+import { resumption } from './resume.ts';
 import { stopService } from './stop.ts';
 
-const BACKOFF_FIRST_MS = 100;
-const BACKOFF_MAX_MS = 30_000;
 const DEFAULT_STOP_SECONDS = 10;
 
 export interface UnitContext {
@@ -39,15 +39,15 @@ export class Unit {
   #life: Life | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #writes: Promise<unknown> = Promise.resolve();
-  #restart: Timer | undefined;
+  readonly #restarts: Restarts;
   #stable: Timer | undefined;
-  #backoffMs = BACKOFF_FIRST_MS;
   #closed = false;
 
   constructor(service: string, context: UnitContext, reports: Reports) {
     this.service = service;
     this.#context = context;
     this.#reports = reports;
+    this.#restarts = new Restarts(context.clock);
   }
 
   get record(): ServiceRecord | undefined {
@@ -59,31 +59,25 @@ export class Unit {
     return this.#life?.living === true ? this.#life : undefined;
   }
 
-  /** Takes over what an earlier life of the daemon left: `living` carry the marker of this service, oldest first. */
-  async resume(record: ServiceRecord, living: readonly MarkedProcess[]): Promise<void> {
+  /** Takes over what an earlier life of the daemon left: `marked` carry the marker of this service, oldest first. */
+  async resume(record: ServiceRecord, marked: readonly MarkedProcess[]): Promise<void> {
     this.#record = record;
     if (record.announced) this.#reports.remember(record.instance);
-    if (record.phase !== 'running' && record.phase !== 'spawning') return;
-    if (record.bootId !== this.#context.bootId)
-      return this.#write({ phase: 'interrupted', reason: 'the machine went down' });
-    const found = living.find((one) => one.marker.instance === record.instance);
-    if (record.pid !== undefined && record.startTicks !== undefined && lives(record.pid, record.startTicks))
-      return this.#adopt(record.pid, record.startTicks);
-    if (record.phase === 'spawning' && found !== undefined) return this.#adopt(found.pid, found.startTicks);
-    const before = record.previous;
-    if (record.phase === 'spawning' && before?.pid !== undefined && before.startTicks !== undefined) {
-      if (lives(before.pid, before.startTicks)) {
-        // The run was cut off before it touched what ran.
-        this.#record = { ...before, previous: null };
-        if (before.announced) this.#reports.remember(before.instance);
-        return this.#adopt(before.pid, before.startTicks);
-      }
+    const found = resumption(record, { bootId: this.#context.bootId, marked, lives });
+    switch (found.is) {
+      case 'settled':
+        return;
+      case 'living':
+        this.#record = found.record;
+        if (found.record.announced) this.#reports.remember(found.record.instance);
+        return this.#adopt(found.record, found.pid, found.startTicks);
+      case 'interrupted':
+        return this.#write({ phase: 'interrupted', reason: 'the machine went down' });
+      case 'dead':
+        if (record.phase === 'running' && !record.announced) this.#reports.started(record, this.#sources());
+        for (const instance of found.instances) this.#reports.ended(instance, UNKNOWN_EXIT);
+        return this.#write({ phase: 'exited', ...UNKNOWN_EXIT, reason: 'ended while the daemon was away' });
     }
-    if (record.phase === 'running' && !record.announced) this.#reports.started(record, this.#sources());
-    this.#reports.ended(record.instance, { exitCode: null, signal: null });
-    if (record.phase === 'spawning' && before !== null && before.phase === 'running')
-      this.#reports.ended(before.instance, { exitCode: null, signal: null });
-    await this.#write({ phase: 'exited', exitCode: null, signal: null, reason: 'ended while the daemon was away' });
   }
 
   /** Makes the instance anew. The same run again is answered with what it made. */
@@ -93,28 +87,25 @@ export class Unit {
       if (record?.run === run.run && record.made && (record.phase === 'running' || record.phase === 'exited'))
         return { instance: record.instance };
       refuseIfAborted(this.service, run.signal);
-      this.#restart?.cancel();
       const instance = instanceId(this.#context.clock.now());
-      const before = this.#life?.living === true ? this.#life : undefined;
-      await this.#replace({
-        ...this.#intent(spec, instance, run.run),
-        restarts: 0,
-        previous: asPrevious(record),
-      });
+      const before = this.life;
+      await this.#intend(spec, instance, run.run, record, 0);
+      const waited = this.#restarts.waiting;
+      this.#restarts.cancel();
       try {
         if (before !== undefined) run.output(`stopping ${this.service} (pid ${before.pid})`);
         await this.#end(run.signal, record?.spec ?? spec);
       } catch (cause) {
-        await this.#undo(record, before);
+        this.#undo(record, before, waited);
         throw cause;
       }
       const life = await this.#spawn(spec, instance, run.run).catch(async (cause: unknown) => {
         await this.#write({ phase: 'failed', reason: messageOf(cause) });
-        if (before !== undefined) this.#reports.ended(before.instance, before.exit ?? { exitCode: null, signal: null });
+        if (before !== undefined) this.#reports.ended(before.instance, before.exit ?? UNKNOWN_EXIT);
         throw cause;
       });
       run.output(`started ${this.service} (pid ${life.pid})`);
-      this.#backoffMs = BACKOFF_FIRST_MS;
+      this.#restarts.reset();
       this.#begin(life, () => this.#announce(life));
       await this.#running(life);
       return { instance };
@@ -126,15 +117,15 @@ export class Unit {
     return this.#exclusive(async () => {
       const record = this.#record;
       if (record === undefined) return;
-      const waits = this.#restart !== undefined;
-      this.#restart?.cancel();
-      this.#restart = undefined;
+      refuseIfAborted(this.service, run.signal);
+      const waits = this.#restarts.waiting;
+      this.#restarts.cancel();
       const before = this.life;
       if (before !== undefined) run.output(`stopping ${this.service} (pid ${before.pid})`);
       await this.#endOrResume(run.signal, before);
       if (reason === 'person') {
         // The world is told: it is held, so that this is no drift.
-        if (before !== undefined) this.#reports.ended(before.instance, before.exit ?? { exitCode: null, signal: null });
+        if (before !== undefined) this.#reports.ended(before.instance, before.exit ?? UNKNOWN_EXIT);
         await this.#write({ phase: 'stopped', ...before?.exit, reason: 'stopped by a person', endedBy: run.run });
       } else if (before !== undefined || waits) {
         await this.#write({
@@ -149,7 +140,8 @@ export class Unit {
 
   remove(run: RunContext): Promise<void> {
     return this.#exclusive(async () => {
-      this.#restart?.cancel();
+      refuseIfAborted(this.service, run.signal);
+      this.#restarts.cancel();
       const before = this.life;
       await this.#endOrResume(run.signal, before);
       const instance = this.#record?.instance ?? null;
@@ -164,15 +156,13 @@ export class Unit {
   /** Ends supervision and leaves the process alone. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#restart?.cancel();
+    this.#restarts.cancel();
     this.#stable?.cancel();
     await this.#writes;
   }
 
-  async #adopt(pid: number, startTicks: number): Promise<void> {
+  async #adopt(record: ServiceRecord, pid: number, startTicks: number): Promise<void> {
     const { clock } = this.#context;
-    const record = this.#record;
-    if (record === undefined) return;
     const life = new Life(record.instance, pid, startTicks, clock.monotonic() - ageMs(startTicks));
     this.#begin(life, () => {
       if (record.announced) this.#healthyInTime(life);
@@ -185,7 +175,7 @@ export class Unit {
   #begin(life: Life, say: () => void): void {
     this.#life = life;
     if (this.#record !== undefined)
-      this.#record = { ...this.#record, ...identified(life), phase: 'running', made: true };
+      this.#record = { ...this.#record, pid: life.pid, startTicks: life.startTicks, phase: 'running', made: true };
     say();
     void life.ended.then((exit) => this.#ended(life, exit));
   }
@@ -196,7 +186,8 @@ export class Unit {
       ...(life.living ? { phase: 'running' } : {}),
       made: true,
       previous: null,
-      ...identified(life),
+      pid: life.pid,
+      startTicks: life.startTicks,
     }).catch((cause: unknown) =>
       this.#context.log.warn('a record could not be written', { service: this.service, reason: messageOf(cause) }),
     );
@@ -228,7 +219,7 @@ export class Unit {
   #whenStable(inMs: number, then: () => void): void {
     this.#stable?.cancel();
     this.#stable = this.#context.clock.after(Math.max(0, inMs), () => {
-      this.#backoffMs = BACKOFF_FIRST_MS;
+      this.#restarts.reset();
       then();
     });
   }
@@ -240,17 +231,12 @@ export class Unit {
     this.#context.log.info('a service ended', { service: this.service, pid: life.pid, how: described(exit) });
     this.#background(this.#write({ phase: 'exited', ...exit }));
     const policy = this.#record?.spec?.definition.process?.restart ?? 'no';
-    if (policy === 'always' || (policy === 'on-failure' && isFailure(exit))) this.#restartLater(exit);
+    if (wantsRestart(policy, exit)) this.#restartLater(exit);
     else this.#reports.gaveUp(exit);
   }
 
   #restartLater(last: Exit): void {
-    this.#restart?.cancel();
-    this.#restart = this.#context.clock.after(this.#backoffMs, () => {
-      this.#restart = undefined;
-      this.#background(this.#exclusive(() => this.#restartNow(last)));
-    });
-    this.#backoffMs = Math.min(BACKOFF_MAX_MS, this.#backoffMs * 2);
+    this.#restarts.later(() => this.#background(this.#exclusive(() => this.#restartNow(last))));
   }
 
   async #restartNow(last: Exit): Promise<void> {
@@ -261,11 +247,7 @@ export class Unit {
     const { clock } = this.#context;
     const instance = instanceId(clock.now());
     try {
-      await this.#replace({
-        ...this.#intent(spec, instance, record.run),
-        restarts: record.restarts + 1,
-        previous: asPrevious(record),
-      });
+      await this.#intend(spec, instance, record.run, record, record.restarts + 1);
       await this.#end(new AbortController().signal, spec);
       const life = await this.#spawn(spec, instance, record.run);
       this.#begin(life, () => {
@@ -323,14 +305,14 @@ export class Unit {
     }
   }
 
-  /** The run ended before it made anything: the record is again what it was. */
-  async #undo(record: ServiceRecord | undefined, life: Life | undefined): Promise<void> {
-    if (record !== undefined) await this.#replace(record);
-    else {
-      this.#record = undefined;
-      await this.#context.records.remove(this.service);
-    }
+  /** The run ended before it made anything: the record is again what it was. On disk the intent says as much. */
+  #undo(record: ServiceRecord | undefined, life: Life | undefined, waited: boolean): void {
+    this.#record = record;
+    const { records } = this.#context;
+    if (record !== undefined) this.#background(this.#replace(record));
+    else this.#background(this.#inTurn(() => records.remove(this.service)));
     this.#unstop(life);
+    if (waited) this.#restartLater(UNKNOWN_EXIT);
   }
 
   /** It was asked to end and nobody waits for it any more: that it ends is news again. */
@@ -340,10 +322,24 @@ export class Unit {
     if (life.exit !== undefined) this.#ended(life, life.exit);
   }
 
-  #intent(spec: ServiceSpec, instance: string, run: string): Omit<ServiceRecord, 'restarts' | 'previous'> {
+  /** Syncs what is about to be done, and what it replaces. Where the disk refuses, nothing has begun. */
+  async #intend(
+    spec: ServiceSpec,
+    instance: string,
+    run: string,
+    before: ServiceRecord | undefined,
+    restarts: number,
+  ): Promise<void> {
     const { service, digest } = spec;
     const { bootId } = this.#context;
-    return { v: 1, service, instance, run, digest, bootId, phase: 'spawning', made: false, announced: false, spec };
+    const previous = asPrevious(before);
+    const fresh = { phase: 'spawning', made: false, announced: false } as const;
+    try {
+      await this.#replace({ v: 1, service, instance, run, digest, bootId, ...fresh, restarts, spec, previous });
+    } catch (cause) {
+      this.#record = before;
+      throw cause;
+    }
   }
 
   #sources(): readonly string[] {
@@ -352,9 +348,14 @@ export class Unit {
 
   #replace(record: ServiceRecord): Promise<void> {
     this.#record = record;
-    const write = this.#writes.then(() => this.#context.records.write(record));
-    this.#writes = write.catch(() => undefined);
-    return write;
+    return this.#inTurn(() => this.#context.records.write(record));
+  }
+
+  /** Writes of one record reach the disk in the order in which they were asked for. */
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const mine = this.#writes.then(write);
+    this.#writes = mine.catch(() => undefined);
+    return mine;
   }
 
   #write(change: Partial<ServiceRecord>): Promise<void> {
