@@ -27,7 +27,7 @@ const PREFIX = /^[0-9a-f]{7,64}$/;
 
 /**
  * Throws unless `action` may be approved as it was seen. `current` is the change that the planner wants now, undefined where it
- * wants none of this id (a node that is silent, a person's own action); `earlier` are proposals that were once made of this id, to say what was seen.
+ * wants none of this id (a node that is silent, a person's own action); `earlier` are proposals of this id, newest first, to say what was seen.
  */
 export function checkApproval(
   action: StatedAction,
@@ -57,7 +57,7 @@ export function checkApproval(
   }
   if (request.hash !== undefined && !action.planHash.startsWith(request.hash)) {
     const { hash } = request;
-    const seen = earlier.findLast((other) => other.planHash.startsWith(hash));
+    const seen = earlier.find((other) => other.planHash.startsWith(hash));
     const what = `you saw ${said(seen, hash)}; since ${agoOf(action, context.now)} the change is ${arrow(action)}`;
     throw new LabError('stale', `this approval is stale\n  ${what}`, { at: id, hint });
   }

@@ -70,7 +70,8 @@ export interface Work {
   /** Grants that are open for this node. */
   readonly grants: readonly Grant[];
   /** ULIDs of proposals to void if unused, and to stop if running. */
-  readonly cancelled: readonly { readonly ulid: string; readonly by: string }[];
+  /** With its action's id, a proposal whose grant never came is confirmed as unused too. */
+  readonly cancelled: readonly { readonly ulid: string; readonly by: string; readonly id?: string }[];
 }
 
 export interface HubLink {

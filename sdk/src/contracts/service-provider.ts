@@ -52,7 +52,12 @@ export interface ObservedService {
 /** What is left of a run that was cut off: `none` nothing of it began; `done` it made `instance`; `unknown` cannot be told. */
 export type RunTrace =
   | { readonly state: 'none' | 'unknown' }
-  | { readonly state: 'done'; readonly instance: string | null };
+  | {
+      readonly state: 'done';
+      readonly instance: string | null;
+      /** As `Applied` would have said; `health` where there is an instance, unless told. */
+      readonly verify?: 'health' | 'none';
+    };
 
 /**
  * Life cycle: 1. `setup` wires, no I/O. 2. `start` takes over what earlier lives left (adopts the living, notes the dead) and
