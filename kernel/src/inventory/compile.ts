@@ -104,6 +104,7 @@ export function compile(
     services,
     servicesOf: servicesOf(nodes, services),
     groups: memberships.members,
+    groupDefinitions: new Map(Object.entries(files.topology?.value.groups ?? {})),
     aliases: nodes.aliases,
     ingress,
     settings,

@@ -155,7 +155,7 @@ function placeInWaves(drafts: ReadonlyMap<string, ServiceDraft>, problems: Probl
     }
   };
   for (const draft of drafts.values()) {
-    const tier = TIERS.indexOf(draft.ownLabels.tier);
+    const tier = TIERS.indexOf(draft.ownLabels.tier ?? '');
     lower(draft, tier < 0 ? TIERS.length : tier);
   }
   for (const draft of drafts.values()) draft.wave = (tiers.get(draft.name) ?? 0) * TIER_STEP + depthOf(draft);

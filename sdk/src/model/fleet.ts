@@ -86,6 +86,12 @@ export interface Settings {
   readonly bulkHoldMs: number;
 }
 
+export interface GroupEntry {
+  readonly groups?: readonly string[] | undefined;
+  readonly match?: string | undefined;
+  readonly except?: string | undefined;
+}
+
 /** One number of lab.yaml, for people. */
 export interface SettingLine {
   readonly name: string;
@@ -103,6 +109,8 @@ export interface Fleet {
   /** Names of the services of each node, in order of waves and then of name. */
   readonly servicesOf: ReadonlyMap<string, readonly ServiceKey[]>;
   readonly groups: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The groups as they are written: what a query that names one needs. */
+  readonly groupDefinitions?: ReadonlyMap<string, GroupEntry>;
   /** Old name -> name of today. */
   readonly aliases: ReadonlyMap<string, string>;
   readonly ingress: readonly IngressRule[];
