@@ -14,6 +14,8 @@ export interface Io {
   err(text: string): void;
   /** One line of an answer; undefined at the end of the input. */
   ask(question: string): Promise<string | undefined>;
+  /** Hears every Ctrl-C (and a request to end) until the returned function is called. */
+  onInterrupt(hear: () => void): () => void;
   /** Runs `work` with a signal that Ctrl-C aborts. */
   interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
 }

@@ -26,6 +26,7 @@ export function processIo(): Io {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
     ask,
+    onInterrupt,
     interruptible,
   };
 }
@@ -45,15 +46,21 @@ async function ask(question: string): Promise<string | undefined> {
   }
 }
 
+function onInterrupt(hear: () => void): () => void {
+  process.on('SIGINT', hear);
+  process.on('SIGTERM', hear);
+  return () => {
+    process.off('SIGINT', hear);
+    process.off('SIGTERM', hear);
+  };
+}
+
 async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
-  const onSignal = (): void => stop.abort();
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const undo = onInterrupt(() => stop.abort());
   try {
     return await work(stop.signal);
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    undo();
   }
 }

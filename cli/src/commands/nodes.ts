@@ -1,0 +1,14 @@
+import type { NodeView } from '@lab/sdk/views/views';
+import type { Args } from '../args.ts';
+import { type Context, print } from '../context.ts';
+import { nodesTable } from '../faces/status-face.ts';
+
+export async function run(context: Context, args: Args): Promise<number> {
+  const nodes = await context.hub.get<NodeView[]>('/v1/nodes', { target: args.positionals[0] });
+  await print(context, nodes, () =>
+    nodes.length === 0
+      ? 'no nodes: write them in inventory/topology.yaml\n'
+      : nodesTable(nodes, { ...context.drawing, nowMs: context.nowMs }),
+  );
+  return 0;
+}

@@ -1,0 +1,55 @@
+/** `lab up`: the fleet on this machine, in the foreground. Watches the daemon's parent, and hands Ctrl-C on to it. */
+import { hostname } from 'node:os';
+import { holder } from '@lab/daemon/lock';
+import type { Supervision } from '@lab/daemon/parent';
+import { LabError } from '@lab/sdk/errors';
+import type { StatusView } from '@lab/sdk/views/views';
+import type { Context } from '../context.ts';
+import { Hub } from '../hub/client.ts';
+import { UpFace } from '../up-face.ts';
+
+/** Starts the daemon under its parent. */
+export type Launch = (onLine: (line: string) => void) => Supervision;
+
+export async function run(context: Context): Promise<number> {
+  const { launchDaemon } = await import('@lab/daemon/launch');
+  const { settings, io } = context;
+  const { home, root, repo, port } = settings;
+  return await up(context, (onLine) => launchDaemon({ home, root, repo, port, env: io.env, clock: io.clock, onLine }));
+}
+
+export async function up(context: Context, launch: Launch): Promise<number> {
+  const { io, settings, errStyle } = context;
+  const pid = await holder(settings.root);
+  if (pid !== undefined) {
+    throw new LabError('root_held', `the daemon with pid ${pid} runs on ${settings.root} already`, {
+      hint: 'look at it with lab status, stop it with Ctrl-C where it runs, or give another LAB_ROOT',
+      data: { pid },
+    });
+  }
+  const url = `http://127.0.0.1:${settings.port}`;
+  const face = new UpFace({ io, style: errStyle, clock: io.clock, url, status: () => statusOf(context, url) });
+  const ended = new AbortController();
+  const daemon = launch((line) => face.line(line));
+  const undo = io.onInterrupt(() => {
+    ended.abort();
+    daemon.stop();
+  });
+  const watching = face.run(ended.signal);
+  try {
+    return await daemon.ended;
+  } finally {
+    ended.abort();
+    undo();
+    await watching;
+  }
+}
+
+/** While it starts there is no token, then no answer, then no readiness: each is just not yet. */
+async function statusOf({ settings }: Context, url: string): Promise<StatusView | undefined> {
+  try {
+    return await new Hub({ url, token: settings.token(), who: `up@${hostname()}` }).get<StatusView>('/v1/status');
+  } catch {
+    return undefined;
+  }
+}
