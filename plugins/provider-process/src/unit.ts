@@ -7,11 +7,12 @@
  */
 import { type Clock, LabError, type Log, messageOf, type RunContext, type ServiceSpec, type Timer } from '@lab/sdk';
 import { instanceId } from './instance-id.ts';
+import { KeptRecord } from './kept-record.ts';
 import { launch } from './launch.ts';
 import { type Exit, Life, UNKNOWN_EXIT } from './life.ts';
 import type { LogFiles } from './log-files.ts';
 import { ageMs, lives, type MarkedProcess } from './proc.ts';
-import { asPrevious, type Records, type ServiceRecord } from './records.ts';
+import type { Records, ServiceRecord } from './records.ts';
 import { described, type Reports } from './reports.ts';
 import { Restarts, wantsRestart } from './restarts.ts';
 import { resumption } from './resume.ts';
@@ -35,10 +36,9 @@ export class Unit {
   readonly service: string;
   readonly #context: UnitContext;
   readonly #reports: Reports;
-  #record: ServiceRecord | undefined;
+  readonly #record: KeptRecord;
   #life: Life | undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  #writes: Promise<unknown> = Promise.resolve();
   readonly #restarts: Restarts;
   #stable: Timer | undefined;
   #closed = false;
@@ -47,11 +47,12 @@ export class Unit {
     this.service = service;
     this.#context = context;
     this.#reports = reports;
+    this.#record = new KeptRecord(service, context.records);
     this.#restarts = new Restarts(context.clock);
   }
 
   get record(): ServiceRecord | undefined {
-    return this.#record;
+    return this.#record.now;
   }
 
   /** The life that goes on now. */
@@ -61,35 +62,42 @@ export class Unit {
 
   /** Takes over what an earlier life of the daemon left: `marked` carry the marker of this service, oldest first. */
   async resume(record: ServiceRecord, marked: readonly MarkedProcess[]): Promise<void> {
-    this.#record = record;
+    this.#record.believe(record);
     if (record.announced) this.#reports.remember(record.instance);
     const found = resumption(record, { bootId: this.#context.bootId, marked, lives });
     switch (found.is) {
       case 'settled':
         return;
       case 'living':
-        this.#record = found.record;
+        this.#record.believe(found.record);
         if (found.record.announced) this.#reports.remember(found.record.instance);
         return this.#adopt(found.record, found.pid, found.startTicks);
       case 'interrupted':
-        return this.#write({ phase: 'interrupted', reason: 'the machine went down' });
+        return this.#record.change({ phase: 'interrupted', reason: 'the machine went down' });
       case 'dead':
         if (record.phase === 'running' && !record.announced) this.#reports.started(record, this.#sources());
         for (const instance of found.instances) this.#reports.ended(instance, UNKNOWN_EXIT);
-        return this.#write({ phase: 'exited', ...UNKNOWN_EXIT, reason: 'ended while the daemon was away' });
+        return this.#record.change({ phase: 'exited', ...UNKNOWN_EXIT, reason: 'ended while the daemon was away' });
     }
   }
 
   /** Makes the instance anew. The same run again is answered with what it made. */
   make(spec: ServiceSpec, run: RunContext): Promise<{ readonly instance: string }> {
     return this.#exclusive(async () => {
-      const record = this.#record;
+      const record = this.#record.now;
       if (record?.run === run.run && record.made && (record.phase === 'running' || record.phase === 'exited'))
         return { instance: record.instance };
       refuseIfAborted(this.service, run.signal);
       const instance = instanceId(this.#context.clock.now());
       const before = this.life;
-      await this.#intend(spec, instance, run.run, record, 0);
+      // From here on its end belongs to this run, also while the intent is on its way to the disk.
+      if (before !== undefined) before.stopping = true;
+      try {
+        await this.#record.intend(spec, instance, run.run, this.#context.bootId, 0);
+      } catch (cause) {
+        this.#unstop(before);
+        throw cause;
+      }
       const waited = this.#restarts.waiting;
       this.#restarts.cancel();
       try {
@@ -100,7 +108,7 @@ export class Unit {
         throw cause;
       }
       const life = await this.#spawn(spec, instance, run.run).catch(async (cause: unknown) => {
-        await this.#write({ phase: 'failed', reason: messageOf(cause) });
+        await this.#record.change({ phase: 'failed', reason: messageOf(cause) });
         if (before !== undefined) this.#reports.ended(before.instance, before.exit ?? UNKNOWN_EXIT);
         throw cause;
       });
@@ -115,20 +123,25 @@ export class Unit {
   /** Stops it; a record stays that says on whose word. */
   halt(run: RunContext, reason: 'daemon' | 'person'): Promise<void> {
     return this.#exclusive(async () => {
-      const record = this.#record;
+      const record = this.#record.now;
       if (record === undefined) return;
       refuseIfAborted(this.service, run.signal);
       const waits = this.#restarts.waiting;
-      this.#restarts.cancel();
       const before = this.life;
       if (before !== undefined) run.output(`stopping ${this.service} (pid ${before.pid})`);
       await this.#endOrResume(run.signal, before);
+      this.#restarts.cancel();
       if (reason === 'person') {
         // The world is told: it is held, so that this is no drift.
         if (before !== undefined) this.#reports.ended(before.instance, before.exit ?? UNKNOWN_EXIT);
-        await this.#write({ phase: 'stopped', ...before?.exit, reason: 'stopped by a person', endedBy: run.run });
+        await this.#record.change({
+          phase: 'stopped',
+          ...before?.exit,
+          reason: 'stopped by a person',
+          endedBy: run.run,
+        });
       } else if (before !== undefined || waits) {
-        await this.#write({
+        await this.#record.change({
           phase: 'interrupted',
           ...before?.exit,
           reason: 'the daemon was stopped',
@@ -141,14 +154,11 @@ export class Unit {
   remove(run: RunContext): Promise<void> {
     return this.#exclusive(async () => {
       refuseIfAborted(this.service, run.signal);
+      await this.#endOrResume(run.signal, this.life);
       this.#restarts.cancel();
-      const before = this.life;
-      await this.#endOrResume(run.signal, before);
-      const instance = this.#record?.instance ?? null;
-      this.#record = undefined;
+      const instance = this.#record.now?.instance ?? null;
       this.#life = undefined;
-      await this.#writes;
-      await this.#context.records.remove(this.service);
+      await this.#record.forget();
       this.#reports.removed(instance);
     });
   }
@@ -158,7 +168,7 @@ export class Unit {
     this.#closed = true;
     this.#restarts.cancel();
     this.#stable?.cancel();
-    await this.#writes;
+    await this.#record.settled();
   }
 
   async #adopt(record: ServiceRecord, pid: number, startTicks: number): Promise<void> {
@@ -174,40 +184,43 @@ export class Unit {
   /** From here on the life is ours to follow. `say` comes before anything that its end could say. */
   #begin(life: Life, say: () => void): void {
     this.#life = life;
-    if (this.#record !== undefined)
-      this.#record = { ...this.#record, pid: life.pid, startTicks: life.startTicks, phase: 'running', made: true };
+    const { pid, startTicks } = life;
+    const record = this.#record.now;
+    if (record !== undefined) this.#record.believe({ ...record, pid, startTicks, phase: 'running', made: true });
     say();
     void life.ended.then((exit) => this.#ended(life, exit));
   }
 
   #running(life: Life): Promise<void> {
     // The intent is enough to find it again, so that a disk that refuses here costs nothing but a scan.
-    return this.#write({
-      ...(life.living ? { phase: 'running' } : {}),
-      made: true,
-      previous: null,
-      pid: life.pid,
-      startTicks: life.startTicks,
-    }).catch((cause: unknown) =>
-      this.#context.log.warn('a record could not be written', { service: this.service, reason: messageOf(cause) }),
-    );
+    return this.#record
+      .change({
+        ...(life.living ? { phase: 'running' } : {}),
+        made: true,
+        previous: null,
+        pid: life.pid,
+        startTicks: life.startTicks,
+      })
+      .catch((cause: unknown) =>
+        this.#context.log.warn('a record could not be written', { service: this.service, reason: messageOf(cause) }),
+      );
   }
 
   #announce(life: Life): void {
-    const record = this.#record;
+    const record = this.#record.now;
     if (record === undefined) return;
     this.#reports.started(record, this.#sources(), () => this.#announced(life));
     this.#healthyInTime(life);
   }
 
   #announced(life: Life): void {
-    if (this.#record?.instance === life.instance) this.#background(this.#write({ announced: true }));
+    if (this.#record.now?.instance === life.instance) this.#background(this.#record.change({ announced: true }));
   }
 
   /** With a healthcheck, that it runs is all there is to say; without one, that it goes on running is. */
   #healthyInTime(life: Life): void {
     const { clock, stableMs } = this.#context;
-    const run = this.#record?.run ?? '';
+    const run = this.#record.now?.run ?? '';
     const checked = this.#sources().length > 1;
     const age = clock.monotonic() - life.bornAt;
     if (checked) this.#reports.healthy(life.instance, run);
@@ -229,8 +242,8 @@ export class Unit {
     this.#stable?.cancel();
     this.#reports.ended(life.instance, exit);
     this.#context.log.info('a service ended', { service: this.service, pid: life.pid, how: described(exit) });
-    this.#background(this.#write({ phase: 'exited', ...exit }));
-    const policy = this.#record?.spec?.definition.process?.restart ?? 'no';
+    this.#background(this.#record.change({ phase: 'exited', ...exit }));
+    const policy = this.#record.now?.spec?.definition.process?.restart ?? 'no';
     if (wantsRestart(policy, exit)) this.#restartLater(exit);
     else this.#reports.gaveUp(exit);
   }
@@ -240,22 +253,23 @@ export class Unit {
   }
 
   async #restartNow(last: Exit): Promise<void> {
-    const record = this.#record;
+    const record = this.#record.now;
     const spec = record?.spec;
     if (this.#closed || record === undefined || spec == null || record.phase !== 'exited' || this.life !== undefined)
       return;
     const { clock } = this.#context;
     const instance = instanceId(clock.now());
     try {
-      await this.#intend(spec, instance, record.run, record, record.restarts + 1);
+      await this.#record.intend(spec, instance, record.run, this.#context.bootId, record.restarts + 1);
       await this.#end(new AbortController().signal, spec);
       const life = await this.#spawn(spec, instance, record.run);
       this.#begin(life, () => {
-        const now = this.#record ?? record;
+        const now = this.#record.now ?? record;
         const announced = (): void => this.#announced(life);
         this.#reports.restarted(now, this.#sources(), clock.monotonic(), last, announced);
         this.#whenStable(this.#context.stableMs, () => {
-          if (this.#record !== undefined) this.#reports.stable(this.#record, this.#sources(), announced);
+          const stable = this.#record.now;
+          if (stable !== undefined) this.#reports.stable(stable, this.#sources(), announced);
         });
       });
       await this.#running(life);
@@ -264,7 +278,7 @@ export class Unit {
         service: this.service,
         reason: messageOf(cause),
       });
-      await this.#replace({ ...record, reason: messageOf(cause) }).catch(() => undefined);
+      await this.#record.set({ ...record, reason: messageOf(cause) }).catch(() => undefined);
       this.#restartLater(last);
     }
   }
@@ -277,7 +291,7 @@ export class Unit {
   }
 
   /** Ends whatever lives of this service, what a dead main process left behind included. */
-  async #end(signal: AbortSignal, spec = this.#record?.spec): Promise<void> {
+  async #end(signal: AbortSignal, spec = this.#record.now?.spec): Promise<void> {
     const life = this.life;
     const settings = spec?.definition.process;
     if (life !== undefined) life.stopping = true;
@@ -307,10 +321,7 @@ export class Unit {
 
   /** The run ended before it made anything: the record is again what it was. On disk the intent says as much. */
   #undo(record: ServiceRecord | undefined, life: Life | undefined, waited: boolean): void {
-    this.#record = record;
-    const { records } = this.#context;
-    if (record !== undefined) this.#background(this.#replace(record));
-    else this.#background(this.#inTurn(() => records.remove(this.service)));
+    this.#background(this.#record.revert(record));
     this.#unstop(life);
     if (waited) this.#restartLater(UNKNOWN_EXIT);
   }
@@ -320,47 +331,11 @@ export class Unit {
     if (life === undefined) return;
     life.stopping = false;
     if (life.exit !== undefined) this.#ended(life, life.exit);
-  }
-
-  /** Syncs what is about to be done, and what it replaces. Where the disk refuses, nothing has begun. */
-  async #intend(
-    spec: ServiceSpec,
-    instance: string,
-    run: string,
-    before: ServiceRecord | undefined,
-    restarts: number,
-  ): Promise<void> {
-    const { service, digest } = spec;
-    const { bootId } = this.#context;
-    const previous = asPrevious(before);
-    const fresh = { phase: 'spawning', made: false, announced: false } as const;
-    try {
-      await this.#replace({ v: 1, service, instance, run, digest, bootId, ...fresh, restarts, spec, previous });
-    } catch (cause) {
-      this.#record = before;
-      throw cause;
-    }
+    else this.#healthyInTime(life);
   }
 
   #sources(): readonly string[] {
-    return this.#context.sources(this.#record?.spec ?? null);
-  }
-
-  #replace(record: ServiceRecord): Promise<void> {
-    this.#record = record;
-    return this.#inTurn(() => this.#context.records.write(record));
-  }
-
-  /** Writes of one record reach the disk in the order in which they were asked for. */
-  #inTurn(write: () => Promise<void>): Promise<void> {
-    const mine = this.#writes.then(write);
-    this.#writes = mine.catch(() => undefined);
-    return mine;
-  }
-
-  #write(change: Partial<ServiceRecord>): Promise<void> {
-    if (this.#record === undefined) return Promise.resolve();
-    return this.#replace({ ...this.#record, ...change });
+    return this.#context.sources(this.#record.now?.spec ?? null);
   }
 
   #background(work: Promise<unknown>): void {
