@@ -11,6 +11,8 @@ export interface FileStat {
   readonly mtimeMs: number;
   readonly inode: number;
   readonly directory: boolean;
+  /** A symbolic link, pipe, socket or device: never to be read by what takes files from others. */
+  readonly special?: boolean;
 }
 
 /** A file that only grows. One writer. */
