@@ -88,6 +88,15 @@ export class Edge {
     return this.#parts;
   }
 
+  /** What of this edge is shown through a hub in the same process. */
+  plugins(): ReturnType<PluginHost['views']> {
+    return this.#parts.host.views();
+  }
+
+  logs(service: string, options: Parameters<ServiceProvider['logs']>[1]): AsyncIterable<string> {
+    return this.#parts.provider.logs(service, options);
+  }
+
   get linkState(): Pump['state'] {
     return this.#pump.state;
   }

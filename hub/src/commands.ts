@@ -6,6 +6,7 @@
 import type { ApproveRequest, Caller } from '@lab/api/control-plane';
 import { checkApproval, makeApproval } from '@lab/kernel/actions/approve';
 import type { Audit } from '@lab/kernel/actions/audit';
+import type { Hand } from '@lab/kernel/actions/by-hand';
 import type { ActionStore, Who } from '@lab/kernel/actions/store';
 import type { PlannedChange } from '@lab/kernel/supervisor/plan';
 import {
@@ -66,6 +67,14 @@ export class Commands {
     );
     this.#args.nudge();
     return approved;
+  }
+
+  /** What a person did with `mv` or `rm` among the files: the same as through the API. */
+  async byHand({ action, move, reason }: Hand): Promise<void> {
+    const caller: Caller = { who: 'file', via: 'file' };
+    if (move === 'approve') await this.approve(action.id, { ulid: action.ulid, hash: action.planHash }, caller);
+    else if (move === 'reject') await this.reject(action.id, { reason }, caller);
+    else await this.cancel(action.id, { reason }, caller);
   }
 
   async reject(

@@ -47,6 +47,7 @@ export interface LoopArgs {
   readonly healthFolded: RunsArgs['healthFolded'];
   readonly cancelledBy: RunsArgs['cancelledBy'];
   readonly generation: (node: string) => number;
+  readonly reachable: (node: string) => boolean;
   readonly setWork: (work: ReadonlyMap<string, Work>) => void;
   /** Looked at once a tick: files moved by hand, silent nodes, the inbox. */
   readonly chores: readonly (() => Promise<unknown>)[];
@@ -168,13 +169,14 @@ export class ControlLoop {
   }
 
   async #dispatch(args: PlanArgs, store: ActionStore): Promise<void> {
-    const { clock, cancelledBy, generation, setWork } = this.#args;
+    const { clock, cancelledBy, generation, reachable, setWork } = this.#args;
     const open = store.open();
     const queue = dispatch({
       approved: open.filter(({ state }) => state === 'approved'),
       running: open.filter(({ state }) => state === 'running'),
       fleet: args.fleet,
       now: args.now,
+      reachable,
     });
     for (const action of queue.expire) {
       await store.move(

@@ -17,6 +17,8 @@ export interface ViewInput {
   readonly waiting: readonly WaitingView[];
   /** Ids of proposals that policy approves by itself. */
   readonly auto: ReadonlySet<string>;
+  /** Something happened that no plan has looked at yet. */
+  readonly busy: boolean;
   readonly problems: readonly ProblemView[];
   /** Whether a target query matches a node. */
   readonly matchesNode: (query: string, node: string) => boolean;

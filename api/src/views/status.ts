@@ -53,5 +53,6 @@ export function settlingOf(input: ViewInput, nodes: readonly NodeView[], service
     if (moving || (action.state === 'pending' && input.auto.has(action.id)))
       left.push(`${action.id} is ${action.state}`);
   }
+  if (input.busy && left.length === 0) left.push('what just happened is being planned');
   return left;
 }

@@ -1,0 +1,260 @@
+/** The hub, put together: journal, fold, fleet, queue, loop, link and API. Opening reads what is on disk; nothing moves before `start`. */
+import { createApp } from '@lab/api/app';
+import { serve } from '@lab/api/serve';
+import type { ViewInput } from '@lab/api/views/input';
+import { Audit } from '@lab/kernel/actions/audit';
+import { ByHand } from '@lab/kernel/actions/by-hand';
+import { ActionStore } from '@lab/kernel/actions/store';
+import type { Disk } from '@lab/kernel/disk/disk';
+import { Generations } from '@lab/kernel/inventory/generations';
+import { FleetSource } from '@lab/kernel/inventory/watch';
+import { builtInEvents } from '@lab/kernel/observer/events/built-in';
+import type { Journal } from '@lab/kernel/observer/journal';
+import { Quarantine } from '@lab/kernel/observer/quarantine';
+import { replay } from '@lab/kernel/observer/replay';
+import { nodeResource } from '@lab/kernel/supervisor/node-resource';
+import { serviceResource } from '@lab/kernel/supervisor/service-resource';
+import {
+  type ActionRow,
+  type Clock,
+  type Fact,
+  type Fleet,
+  LabError,
+  type LinkView,
+  type Log,
+  type PluginView,
+  type RuntimeKind,
+  type StatedAction,
+} from '@lab/sdk';
+import { ulid } from 'ulid';
+import { BundleArchive } from './bundle-archive.ts';
+import { Commands } from './commands.ts';
+import { ControlLoop } from './control-loop.ts';
+import { Desk } from './desk.ts';
+import { doctor } from './doctor.ts';
+import { EventReader } from './event-reader.ts';
+import { brokenAtStart, FleetInForce } from './fleet-in-force.ts';
+import { fleetTargets } from './fleet-targets.ts';
+import { Hub } from './hub.ts';
+import { LinkEnd } from './link-end.ts';
+import { openMemory } from './memory.ts';
+import { factOf, reconcile } from './moves.ts';
+import { hubPaths } from './paths.ts';
+import { Plane } from './plane.ts';
+import { Silence } from './silence.ts';
+import { apiToken } from './token.ts';
+import { viewInput } from './view-input.ts';
+import { worldPrinter } from './world-print.ts';
+
+export interface HubOptions {
+  readonly root: string;
+  /** The fleet's directory. */
+  readonly repo: string;
+  readonly runtime?: RuntimeKind;
+  readonly port: number;
+  readonly version: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The edges in this process: their plugins and logs are shown through the hub. */
+  readonly edges: () => ReadonlyMap<string, LocalEdge>;
+}
+
+/** What the hub shows of an edge in its own process. */
+export interface LocalEdge {
+  plugins(): readonly Omit<PluginView, 'node'>[];
+  logs(
+    service: string,
+    options: { readonly tail: number; readonly follow: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<string>;
+}
+
+const POSITIONS_EVERY_MS = 5_000;
+const PRINT_EVERY_MS = 1_000;
+
+export async function openHub(options: HubOptions): Promise<Hub> {
+  const { root, repo, disk, clock, log } = options;
+  const paths = hubPaths(root);
+  const registry = builtInEvents();
+  const quarantine = new Quarantine({ disk, dir: paths.quarantine, clock, log });
+  const source = new FleetSource({
+    dir: repo,
+    clock,
+    options: options.runtime === undefined ? {} : { runtime: options.runtime },
+  });
+  const first = await source.reload();
+  if (first.fleet === undefined) throw brokenAtStart(first.problems, repo);
+
+  const memory = await openMemory({ disk, root, clock, log, registry, quarantine, hubNode: first.fleet.hub });
+  const { journal, observer } = memory;
+  const own = (facts: readonly Fact[]): Promise<unknown> => journal.own(facts);
+  const world = () => observer.world;
+  const setAside = async (name: string, bytes: Uint8Array | string, reason: string): Promise<void> => {
+    await quarantine.put(name, bytes, reason);
+    await own([{ type: 'file_quarantined', data: { name, reason } }]);
+  };
+  const onBad = async (path: string, reason: string): Promise<void> => {
+    log.warn('a file cannot be read and is set aside', { path, reason });
+    await quarantine.take(path, reason);
+  };
+
+  const audit = await Audit.open({ disk, dir: paths.audit, anchor: paths.auditAnchor, clock, log });
+  const store = await ActionStore.open({
+    disk,
+    dir: paths.actions,
+    audit,
+    clock,
+    log,
+    ulid,
+    quarantine: setAside,
+    onMoved: (moved) => journal.own([factOf(moved)]).then(() => {}),
+  });
+  const unsaid = reconcile(store, observer.world);
+  if (unsaid.length > 0) await own(unsaid);
+
+  const generations = await Generations.load(disk, paths.generations);
+  const archive = new BundleArchive(disk, paths.bundles, onBad);
+  const parts: { loop?: ControlLoop; link?: LinkEnd; silence?: Silence; fleet?: FleetInForce } = {};
+  const fleet = (): Fleet => parts.fleet?.fleet ?? (first.fleet as Fleet);
+  const nudge = (): void => parts.loop?.nudge();
+  const desk = new Desk({
+    fleet,
+    world,
+    generations,
+    controlSeq: (raw, of) => journal.position(raw, of, 'control')?.seq ?? 0,
+    hint: (node) => parts.link?.hint(node),
+    bundle: (_node, digest) => archive.at(digest),
+    onHello: async (node) => {
+      await parts.silence?.heard(node);
+      nudge();
+    },
+  });
+  const refresh = (): Promise<void> => desk.refresh();
+  const inForce = new FleetInForce({ source, world, clock, log, archive, own, refresh, nudge }, first.fleet);
+  parts.fleet = inForce;
+  const link = new LinkEnd(journal, desk, clock, ulid);
+  parts.link = link;
+  const silence = new Silence({
+    fleet,
+    world,
+    clock,
+    quietMs: (node) => link.quietMs(node),
+    lastHeardAt: (node) => link.view(node).lastHeardAt,
+    own,
+    disconnect: (node) => link.disconnect(node),
+  });
+  parts.silence = silence;
+  const links = (): ReadonlyMap<string, LinkView> =>
+    new Map([...fleet().nodes.keys()].map((node) => [node, link.view(node)]));
+  const planned = (id: string) => parts.loop?.planned.changes.find((change) => change.id === id);
+  const commands = new Commands({ store, audit, fleet, world, clock, planned, own, refresh, nudge, ulid });
+  const byHand = new ByHand({
+    store,
+    disk,
+    dir: paths.actions,
+    log,
+    clock,
+    quarantine: setAside,
+    onHand: (hand) => commands.byHand(hand),
+    onRefused: async (path, reason) =>
+      void (await own([{ type: 'file_quarantined', data: { name: path.slice(root.length + 1), reason } }])),
+  });
+  const timeouts = first.fleet.settings.timeoutMs;
+  const loop = new ControlLoop({
+    fleet,
+    world,
+    links,
+    resources: [serviceResource(timeouts), nodeResource(timeouts)],
+    store,
+    clock,
+    log,
+    own,
+    healthFolded: (node, of, seq) => healthFolded(journal, fleet(), node, of, seq),
+    cancelledBy: (action) => cancelledBy(world().rows<ActionRow>('control', 'action').get(action.id), action),
+    generation: (node) => desk.generation(node),
+    reachable: (node) => link.view(node).connected,
+    setWork: (work) => desk.setWork(work),
+    chores: [() => byHand.scan(), () => silence.look(), () => inForce.prune(), ...memory.chores],
+  });
+  parts.loop = loop;
+  observer.onFolded(nudge);
+  source.onChange(
+    (outcome) =>
+      void inForce
+        .take(outcome)
+        .catch((cause: unknown) => log.error('a new revision could not be taken', { reason: String(cause) })),
+  );
+
+  const input = (): ViewInput => viewInput({ fleet: inForce, world: observer.world, link, desk, store, loop, clock });
+  const events = new EventReader(journal, (event) => observer.nameOf(event.node));
+  const token = await apiToken(disk, paths.token);
+  const plane = new Plane({
+    input,
+    commands,
+    events,
+    head: () => journal.head,
+    audit,
+    targets: fleetTargets(fleet),
+    bundleOf: (digest) => archive.of(digest),
+    reload: async () => {
+      await inForce.reload();
+      await loop.turn();
+    },
+    replay: async (until) => replay({ journal, registry, start: await memory.worldBefore(until), until }),
+    plugins: () =>
+      [...options.edges()].flatMap(([node, edge]) => edge.plugins().map((plugin) => ({ ...plugin, node }))),
+    doctor: () => doctor({ fleet: fleet(), journal, audit, root }),
+    logs: (node, service, { tail, follow }, signal) => {
+      const edge = options.edges().get(node);
+      if (edge === undefined)
+        throw new LabError('unreachable', `the logs of ${node} cannot be read from here`, {
+          at: node,
+          hint: 'see lab nodes',
+        });
+      return edge.logs(service, { tail, follow, signal });
+    },
+    ready: async () => ({ ready: true }),
+  });
+  const closing = new AbortController();
+  const served = await serve({
+    app: createApp({ plane, token, version: options.version, clock, closing: closing.signal, log }),
+    port: options.port,
+  });
+  await disk.replace(paths.hub, `${JSON.stringify({ url: served.url, pid: process.pid })}\n`);
+  await source.start();
+
+  return new Hub({
+    clock,
+    log,
+    journal,
+    observer,
+    fleet: inForce,
+    loop,
+    link,
+    plane,
+    token,
+    url: served.url,
+    housekeeping: [
+      { everyMs: PRINT_EVERY_MS, run: worldPrinter(disk, paths.world, input, clock) },
+      { everyMs: POSITIONS_EVERY_MS, run: () => memory.print() },
+      ...memory.housekeeping(fleet),
+    ],
+    closing: [
+      () => source.stop(),
+      () => closing.abort(),
+      () => served.close(),
+      () => disk.remove(paths.hub),
+      () => memory.close(),
+    ],
+  });
+}
+
+/** Whether the hub has folded a node's health stream up to seq; the sender is known by its raw name. */
+function healthFolded(journal: Journal, fleet: Fleet, node: string, log: string, seq: number): boolean {
+  const names = [node, ...(fleet.nodes.get(node)?.aliases ?? [])];
+  return names.some((name) => (journal.position(name, log, 'health')?.seq ?? -1) >= seq);
+}
+
+function cancelledBy(row: ActionRow | undefined, action: StatedAction): string | undefined {
+  return row?.ulid === action.ulid ? row.cancelling : undefined;
+}
