@@ -4,22 +4,23 @@
  */
 import { z } from 'zod';
 import type { Document, Path } from './document.ts';
+import type { Parsed } from './files.ts';
 import { type Problems, quoted } from './problem.ts';
 
 /**
  * The value without what was wrong in it, so that whoever checks further finds further problems in the same run; undefined where
  * nothing is left.
  */
-export function check<T>(document: Document, schema: z.ZodType<T>, problems: Problems): T | undefined {
+export function check<T>(document: Document, schema: z.ZodType<T>, problems: Problems): Parsed<T> | undefined {
   let result = schema.safeParse(document.value ?? {});
-  if (result.success) return result.data;
+  if (result.success) return { document, value: result.data, whole: true };
   for (const issue of result.error.issues) report(document, schema, issue, problems);
   let value: unknown = structuredClone(document.value);
   for (let round = 0; round < MOST_ROUNDS && !result.success; round++) {
     for (const issue of result.error.issues) value = without(value, issue);
     result = schema.safeParse(value);
   }
-  return result.success ? result.data : undefined;
+  return result.success ? { document, value: result.data, whole: false } : undefined;
 }
 
 /** What is wrong may be inside what is missing inside what is wrong: each round takes away one level. */

@@ -63,8 +63,10 @@ export class Document {
         prettyErrors: false,
         logLevel: 'silent',
       });
-      for (const error of yaml.errors)
-        problems.error(unread.#span(error.pos[0], error.pos[1]), firstLine(error.message), 'here');
+      // Where the library runs out of stack, it says so as an error of the file, among others that follow from it.
+      if (yaml.errors.some(({ message }) => message.includes('call stack'))) throw new RangeError('nested too deep');
+      for (const { pos, message } of yaml.errors)
+        problems.error(unread.#span(pos[0], pos[1]), firstLine(message), 'here');
       if (yaml.errors.length > 0) return undefined;
       const document = new Document(file, yaml.toJS({ maxAliasCount: MOST_ALIASES }), text, lines, yaml);
       return document.#duplicates(problems) ? undefined : document;

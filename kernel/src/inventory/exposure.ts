@@ -34,7 +34,8 @@ export function compileIngress(
       problems.error(document.place([...path, 'host']), `host ${quoted(host)} is there twice (line ${before})`);
     lines.set(host, document.place([...path, 'host']).line);
     for (const [key, name] of Object.entries({ node, via })) {
-      if (!nodes.nodes.has(name)) problems.unknown(document.place([...path, key]), 'node', name, nodes.nodes.keys());
+      if (!nodes.nodes.has(name) && nodes.whole)
+        problems.unknown(document.place([...path, key]), 'node', name, nodes.nodes.keys());
     }
     const key = serviceKey(node, service);
     const draft = drafts.get(key);

@@ -17,6 +17,8 @@ import type {
 export interface Parsed<T> {
   readonly document: Document;
   readonly value: T;
+  /** False: something in it was wrong and is left out of `value`, so that what is not there may only be mistyped. */
+  readonly whole: boolean;
 }
 
 export interface ServiceFolder {

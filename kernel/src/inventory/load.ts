@@ -57,7 +57,7 @@ async function readFiles(reader: FleetReader, problems: Problems): Promise<Omit<
   const optional = async <T>(path: string, schema: z.ZodType<T>): Promise<Parsed<T> | undefined> => {
     const parsed = await parse(reader, path, schema, problems);
     if (parsed !== 'absent') return parsed === 'refused' ? undefined : parsed;
-    return { document: Document.of(path, {}), value: schema.parse({}) };
+    return { document: Document.of(path, {}), value: schema.parse({}), whole: true };
   };
   const topology = await top(TOPOLOGY, topologySchema, LARGEST_TOPOLOGY);
   if ((await reader.text(TOPOLOGY, LARGEST_TOPOLOGY)) === 'absent') {
@@ -89,8 +89,7 @@ async function parse<T>(
 ): Promise<Parsed<T> | 'absent' | 'refused'> {
   const document = await readDocument(reader, path, problems, limit);
   if (document === 'absent' || document === 'refused') return document;
-  const value = check(document, schema, problems);
-  return value === undefined ? 'refused' : { document, value };
+  return check(document, schema, problems) ?? 'refused';
 }
 
 async function readDocument(
@@ -110,7 +109,7 @@ async function readHosts(reader: FleetReader, problems: Problems): Promise<Pick<
   for (const node of await reader.list('hosts', 'directory')) {
     const path = `hosts/${node}/services.yaml`;
     const parsed = await parse(reader, path, hostServicesSchema, problems);
-    if (parsed === 'absent') hosts.set(node, { document: Document.of(path, {}), value: {} });
+    if (parsed === 'absent') hosts.set(node, { document: Document.of(path, {}), value: {}, whole: true });
     else hosts.set(node, parsed === 'refused' ? undefined : parsed);
     for (const service of await reader.list(`hosts/${node}/runtime`, 'directory')) {
       const override = await readOverride(reader, `hosts/${node}/runtime/${service}/${OVERRIDE_FILE}`, problems);

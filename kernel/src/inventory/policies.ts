@@ -94,7 +94,7 @@ function checkWindow(
   try {
     new Cron(window.cron, { paused: true, mode: '5-part' }).stop();
   } catch (error) {
-    const text = `cron ${quoted(window.cron)} is not valid: ${messageOf(error).replace(/^\w*Error: /, '')}`;
+    const text = `cron ${quoted(window.cron)} is not valid: ${messageOf(error).replace(/^\w+: /, '')}`;
     problems.error(document.place([...path, 'cron']), text, 'minute hour day month weekday, such as "0 2 * * *"');
   }
   if (parseDuration(window.for) === undefined) {

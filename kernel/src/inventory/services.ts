@@ -40,7 +40,7 @@ export function compileServices(
   problems: Problems,
 ): ReadonlyMap<ServiceKey, ServiceDraft> {
   for (const [name, host] of files.hosts) {
-    if (nodes.nodes.has(name)) continue;
+    if (nodes.nodes.has(name) || !nodes.whole) continue;
     const place: Place = host?.document.top() ?? { file: `hosts/${name}/services.yaml`, line: 1, column: 1 };
     problems.error(
       place,

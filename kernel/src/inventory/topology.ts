@@ -26,6 +26,8 @@ export interface NodeDraft {
 
 export interface Nodes {
   readonly document: Document;
+  /** False: there are more nodes, which are mistyped. */
+  readonly whole: boolean;
   readonly nodes: ReadonlyMap<string, NodeDraft>;
   readonly hub: string;
   readonly aliases: ReadonlyMap<string, string>;
@@ -36,11 +38,11 @@ const PROVIDERS = ['edge', 'ssh', 'baremetal', 'portainer'] as const;
 
 export function compileTopology(files: FleetFiles, options: CompileOptions, problems: Problems): Nodes | undefined {
   if (files.topology === undefined) return undefined;
-  const { document, value } = files.topology;
+  const { document, value, whole } = files.topology;
   const entries = Object.entries(value.nodes);
-  if (entries.length === 0) problems.error(document.place(['nodes']), 'a fleet has at least one node');
+  if (entries.length === 0 && whole) problems.error(document.place(['nodes']), 'a fleet has at least one node');
   const providers = [...new Set([...PROVIDERS, ...(options.knownProviders ?? []), ...namedProviders(files)])];
-  const hub = findHub(document, entries, problems);
+  const hub = findHub(document, entries, whole, problems);
   const aliases = compileAliases(document, entries, options.aliasMap, problems);
   const nodes = new Map<string, NodeDraft>();
   for (const [name, written] of entries) {
@@ -56,7 +58,7 @@ export function compileTopology(files: FleetFiles, options: CompileOptions, prob
     const own = Object.freeze([...entry.aliases]);
     nodes.set(name, Object.freeze({ name, entry, path, roles, aliases: own, labels, targetLabels, traces }));
   }
-  return { document, nodes, hub, aliases, groups: groupsOf(files.topology, problems) };
+  return { document, whole, nodes, hub, aliases, groups: groupsOf(files.topology, problems) };
 }
 
 export function attributesOf(
@@ -93,7 +95,12 @@ function namedProviders(files: FleetFiles): string[] {
   return ids.filter((id) => id.startsWith('provider.')).map((id) => id.slice('provider.'.length));
 }
 
-function findHub(document: Document, entries: readonly [string, NodeEntry][], problems: Problems): string {
+function findHub(
+  document: Document,
+  entries: readonly [string, NodeEntry][],
+  whole: boolean,
+  problems: Problems,
+): string {
   const hubs = entries.filter(([, entry]) => entry.roles?.includes('hub')).map(([name]) => name);
   for (const extra of hubs.slice(1)) {
     problems.error(
@@ -104,7 +111,7 @@ function findHub(document: Document, entries: readonly [string, NodeEntry][], pr
   }
   const [only] = entries.length === 1 && entries[0]?.[1].roles === undefined ? (entries[0] ?? []) : [];
   const hub = hubs[0] ?? only;
-  if (hub === undefined && entries.length > 0) {
+  if (hub === undefined && entries.length > 0 && whole) {
     problems.error(document.place(['nodes'], 'key'), 'no node is the hub', 'give one of them roles: [hub, edge]');
   }
   return hub ?? '';
