@@ -51,6 +51,14 @@ const BEGIN: readonly CommandRow[] = [
     load: () => import('./commands/up.ts'),
   },
   {
+    name: 'new',
+    summary: 'write a small fleet of your own',
+    positionals: [{ name: 'DIR', completes: 'directory' }],
+    options: [{ name: 'node', value: 'NAME', summary: 'what this machine is called in it (its host name)' }],
+    examples: [['lab new ~/fleet', 'one node, one service, a policy that asks for everything']],
+    load: () => import('./commands/new.ts'),
+  },
+  {
     name: 'validate',
     summary: 'check every file of the fleet; needs no hub',
     positionals: [],

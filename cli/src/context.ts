@@ -32,11 +32,12 @@ export function contextFrom(io: Io, args: Args): Context {
   const settings = settingsFrom(env, args);
   const refused = args.flag('no-color');
   const who = `${env.USER || env.LOGNAME || 'operator'}@${hostname()}`.replace(/[^\w.@+-]/g, '-').slice(0, 100);
+  const output = (args.value('output') as Output | undefined) ?? 'table';
   return {
     io,
     settings,
-    hub: new Hub({ url: settings.url, token: settings.token(), who }),
-    output: (args.value('output') as Output | undefined) ?? 'table',
+    hub: new Hub({ url: settings.url, token: settings.token(), who, drawn: output === 'table' }),
+    output,
     drawing: { style: styleFor(env, io.outTerminal, refused), columns: io.columns },
     errStyle: styleFor(env, io.errTerminal, refused),
     seen: new Seen(settings.root, env),

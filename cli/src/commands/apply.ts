@@ -118,11 +118,12 @@ async function held({ io }: Context, items: number): Promise<boolean> {
 
 function closing(followed: readonly Followed[]): string {
   const number = (end: Followed['end']): number => followed.filter((one) => one.end === end).length;
-  const parts = [`${number('done')} completed`];
+  const parts: string[] = [];
+  if (number('done') > 0) parts.push(`${number('done')} completed`);
   if (number('failed') > 0) parts.push(`${number('failed')} failed`);
   if (number('waits') > 0) parts.push(`${number('waits')} ${number('waits') === 1 ? 'waits' : 'wait'}`);
   if (number('queued') > 0) parts.push(`${number('queued')} queued`);
-  return parts.join(', ');
+  return parts.length === 0 ? 'nothing was approved' : parts.join(', ');
 }
 
 function exitCode(followed: readonly Followed[], refused: number, left: number): number {

@@ -48,7 +48,9 @@ export async function up(context: Context, launch: Launch): Promise<number> {
 /** While it starts there is no token, then no answer, then no readiness: each is just not yet. */
 async function statusOf({ settings }: Context, url: string): Promise<StatusView | undefined> {
   try {
-    return await new Hub({ url, token: settings.token(), who: `up@${hostname()}` }).get<StatusView>('/v1/status');
+    return await new Hub({ url, token: settings.token(), who: `up@${hostname()}`, drawn: true }).get<StatusView>(
+      '/v1/status',
+    );
   } catch {
     return undefined;
   }

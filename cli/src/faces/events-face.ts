@@ -3,7 +3,7 @@ import type { EventView } from '@lab/sdk/views/views';
 import type { Tone } from '../terminal/style.ts';
 import { table } from '../terminal/table.ts';
 import { timeOfDay } from '../terminal/when.ts';
-import { printable, truncate } from '../terminal/width.ts';
+import { truncate } from '../terminal/width.ts';
 import type { Face } from './words.ts';
 
 const TONES: Record<string, Tone> = { warning: 'wait', error: 'bad' };
@@ -31,7 +31,7 @@ export function eventsTable(events: readonly EventView[], face: Face): string {
 /** One event on one line, while following. */
 export function eventLine(event: EventView, { style, columns, nowMs }: Face): string {
   const head = `${timeOfDay(event.receivedAt, nowMs)}  ${where(event)}  `;
-  const tail = printable(saysText(event));
+  const tail = saysText(event);
   const room = columns === undefined ? undefined : columns - head.length - event.type.length - 2;
   return `${head}${style(TONES[event.severity], event.type)}  ${room === undefined ? tail : truncate(tail, Math.max(0, room))}`.trimEnd();
 }
@@ -45,5 +45,6 @@ export function saysText({ data }: EventView): string {
   return Object.entries(data)
     .filter(([, value]) => value !== null && typeof value !== 'object')
     .map(([name, value]) => (name === 'detail' || name === 'reason' ? String(value) : `${name} ${String(value)}`))
-    .join(', ');
+    .join(', ')
+    .replaceAll('\n', ' ');
 }

@@ -3,7 +3,7 @@ import type { FileChange } from '@lab/sdk/model/action';
 import type { ActionView, NodeView, PlanView, WaitingView } from '@lab/sdk/views/views';
 import type { Tone } from '../terminal/style.ts';
 import { age } from '../terminal/when.ts';
-import { padEnd, printable } from '../terminal/width.ts';
+import { padEnd } from '../terminal/width.ts';
 import { problemLine } from './status-face.ts';
 import { count, type Face, fromTo, revisionText, waitsText, whyText } from './words.ts';
 
@@ -71,7 +71,7 @@ export function filesPart(
 ): string {
   const lines: string[] = [];
   for (const { path, kind, diff } of files) {
-    lines.push(`${printable(path)}${kind === 'add' ? ' (new)' : kind === 'remove' ? ' (removed)' : ''}`);
+    lines.push(`${path}${kind === 'add' ? ' (new)' : kind === 'remove' ? ' (removed)' : ''}`);
     const changed = changedLines(diff ?? '');
     const shown = changed.length > mostLines ? changed.slice(0, mostLines - 1) : changed;
     lines.push(...shown.map((line) => style(line.startsWith('-') ? 'bad' : 'ok', line)));
@@ -94,11 +94,7 @@ function changedLines(diff: string): string[] {
   return lines
     .slice(first + 1)
     .filter((line) => line.startsWith('-') || line.startsWith('+'))
-    .map((line) =>
-      `${line.slice(0, 1)}  ${printable(line.slice(1))
-        .trimEnd()
-        .replace(/^ {2,}/, '')}`.trimEnd(),
-    );
+    .map((line) => line.replaceAll('\t', '  '));
 }
 
 function summaryLine({ summary, items }: PlanView, { style }: Face): string {

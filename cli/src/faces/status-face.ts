@@ -2,6 +2,7 @@
 import type { NodeView, Pillar, ProblemView, StatusView, WaitingView } from '@lab/sdk/views/views';
 import { type Cell, table } from '../terminal/table.ts';
 import { age } from '../terminal/when.ts';
+import { displayWidth } from '../terminal/width.ts';
 import { pendingTable } from './actions-face.ts';
 import { count, type Face, hints, revisionAge, revisionText, shaped, waitsText } from './words.ts';
 
@@ -19,27 +20,51 @@ export function statusFace(status: StatusView, face: Face): string {
 
 function sentence(status: StatusView, face: Face): string {
   if (status.nodes.length === 0) {
-    return `${face.style('strong', 'the fleet is empty')}: write a node in inventory/topology.yaml · ${revisionAge(status, face.nowMs)}`;
+    const empty = [
+      { text: 'the fleet is empty', tone: 'strong' as const },
+      { text: 'write a node in inventory/topology.yaml' },
+      { text: revisionAge(status, face.nowMs) },
+    ];
+    return joined(empty, face);
   }
   const monitored = status.services.filter((service) => service.monitor && service.desired);
   const healthy = monitored.filter((service) => service.health === 'healthy').length;
   const silent = status.nodes.filter((node) => node.state === 'silent').length;
   const { approved = 0, running = 0 } = status.actions;
-  return [
-    lead(status, healthy === monitored.length && silent === 0, face),
-    ...(approved > 0 ? [`${approved} approved`] : []),
-    ...(running > 0 ? [`${running} running`] : []),
-    monitored.length === 0 ? 'no services yet' : `${healthy} of ${count(monitored.length, 'service')} healthy`,
-    count(status.nodes.length, 'node') + (silent > 0 ? `, ${silent} silent` : ''),
-    revisionAge(status, face.nowMs),
-  ].join(' · ');
+  const parts: Cell[] = [
+    lead(status, healthy === monitored.length && silent === 0),
+    {
+      text: monitored.length === 0 ? 'no services yet' : `${healthy} of ${count(monitored.length, 'service')} healthy`,
+    },
+    { text: count(status.nodes.length, 'node') + (silent > 0 ? `, ${silent} silent` : '') },
+    { text: revisionAge(status, face.nowMs) },
+  ];
+  if (running > 0) parts.splice(1, 0, { text: `${running} running` });
+  if (approved > 0) parts.splice(1, 0, { text: `${approved} approved` });
+  return joined(parts, face);
 }
 
-function lead(status: StatusView, well: boolean, { style }: Face): string {
+/** Parts between dots; on a narrow terminal the line breaks before a part, not in it. */
+function joined(parts: readonly Cell[], { style, columns = Number.POSITIVE_INFINITY }: Face): string {
+  let text = '';
+  let used = 0;
+  for (const part of parts) {
+    const width = displayWidth(part.text);
+    const breaks = used > 0 && used + 3 + width > columns;
+    text += (used === 0 ? '' : breaks ? '\n' : ' · ') + style(part.tone, part.text);
+    used = breaks ? width : used + (used === 0 ? 0 : 3) + width;
+  }
+  return text;
+}
+
+function lead(status: StatusView, well: boolean): Cell {
   const needed = status.pending.length;
-  if (needed > 0) return style('wait', `${count(needed, 'thing')} ${needed === 1 ? 'needs' : 'need'} you`);
-  if (status.problems.some((problem) => problem.severity === 'error')) return style('bad', 'an edit is broken');
-  return well && status.waiting.length === 0 && status.settled ? style('ok', 'all is well') : 'nothing waits for you';
+  if (needed > 0) return { text: `${count(needed, 'thing')} ${needed === 1 ? 'needs' : 'need'} you`, tone: 'wait' };
+  if (status.problems.some((problem) => problem.severity === 'error'))
+    return { text: 'an edit is broken', tone: 'bad' };
+  return well && status.waiting.length === 0 && status.settled
+    ? { text: 'all is well', tone: 'ok' }
+    : { text: 'nothing waits for you' };
 }
 
 function nextCommands(status: StatusView): string[] {

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ERRORS, type ErrorCode, LabError, systemCode } from '@lab/sdk/errors';
 import type { ProblemDocument } from '@lab/sdk/views/views';
+import { cleaned } from './cleaned.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -13,6 +14,8 @@ export interface HubAddress {
   readonly token: string | undefined;
   /** `user@host`, for the audit. */
   readonly who: string;
+  /** Its answers are drawn for people, see cleaned.ts. */
+  readonly drawn: boolean;
 }
 
 const PATIENCE_MS = 120_000;
@@ -45,10 +48,16 @@ export class Hub {
     return this.#send('GET', path + queryText(query), { headers, signal });
   }
 
+  /** For what comes on a stream. */
+  parsed<Answer>(text: string): Answer {
+    const value = JSON.parse(text) as Answer;
+    return this.#address.drawn ? cleaned(value) : value;
+  }
+
   async #json<Answer>(method: string, path: string, body?: string): Promise<Answer> {
     const response = await this.#send(method, path, { body, timeoutMs: PATIENCE_MS });
     try {
-      return JSON.parse(await textOf(response)) as Answer;
+      return this.parsed<Answer>(await textOf(response));
     } catch (cause) {
       throw this.#noAnswer(cause);
     }
@@ -122,7 +131,7 @@ function problemFrom(text: string, status: number, url: string): LabError {
   let problem: Partial<ProblemDocument> = {};
   try {
     const parsed: unknown = JSON.parse(text);
-    if (parsed !== null && typeof parsed === 'object') problem = parsed;
+    if (parsed !== null && typeof parsed === 'object') problem = cleaned(parsed);
   } catch {
     // Whoever answered is no hub of ours: said below.
   }

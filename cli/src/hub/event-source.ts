@@ -31,7 +31,7 @@ export async function followEvents({ hub, clock, filter, after, signal, each, in
       for await (const message of messages(stream)) {
         if (message.event === 'problem') throw problem(message.data);
         if (message.event !== 'event') continue;
-        const event = JSON.parse(message.data) as EventView;
+        const event = hub.parsed<EventView>(message.data);
         last = event.ord;
         each(event);
       }

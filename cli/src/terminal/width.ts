@@ -61,8 +61,7 @@ export function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }
 
-/** Nothing that came from elsewhere may move the cursor or change the title. */
+/** On one line: what a table could not hold becomes a space or a dot. */
 export function printable(text: string): string {
-  // biome complains of control characters in a pattern, so they are named by class.
   return text.replace(/\p{Cc}/gu, (control) => (control === '\t' || control === '\n' ? ' ' : '·'));
 }
