@@ -1,0 +1,27 @@
+CREATE TABLE migrations (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  sha256 TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE rows (
+  class TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  json TEXT NOT NULL,
+  PRIMARY KEY (class, kind, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE positions (
+  node TEXT NOT NULL,
+  log TEXT NOT NULL,
+  class TEXT NOT NULL,
+  json TEXT NOT NULL,
+  PRIMARY KEY (node, log, class)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  journal TEXT NOT NULL,
+  ord INTEGER NOT NULL
+) STRICT;
