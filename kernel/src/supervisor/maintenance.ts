@@ -39,10 +39,11 @@ export function maintenanceOf(
 function selects(query: Query, resource: TargetResource, fleet: Fleet): boolean {
   switch (query.kind) {
     case 'group': {
-      const members = fleet.groups.get(query.name);
-      if (members === undefined) return false;
       const { node, service } = resource;
-      return members.has(node) || (service !== null && members.has(serviceKey(node, service)));
+      const key = service === null ? undefined : serviceKey(node, service);
+      // A service that is not desired is in what its node is in.
+      const member = key !== undefined && fleet.services.has(key) ? key : node;
+      return fleet.groups.get(query.name)?.has(member) === true;
     }
     case 'not':
       return !selects(query.of, resource, fleet);
@@ -65,7 +66,7 @@ function resourceOf(node: FleetNode, service: string | null, fleet: Fleet): Targ
     kind: service === null ? 'node' : 'service',
     node: name,
     service,
-    labels: { ...inherent, ...node.labels, ...own },
+    labels: { ...node.labels, ...own, ...inherent },
   };
 }
 
