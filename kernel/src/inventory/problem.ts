@@ -46,8 +46,12 @@ function excerptOf(place: Place, hint: string): string | undefined {
   return `${number} | ${shown}\n      | ${indent}${'^'.repeat(length)}  ${hint}`;
 }
 
+/** Of one file: who sees these knows what is wrong with it. */
+const MOST_OF_A_FILE = 100;
+
 export class Problems {
   readonly #all = new Map<string, Problem>();
+  readonly #found = new Map<string, number>();
 
   error(place: Place, message: string, hint?: string): void {
     this.#add(place, message, hint, 'error');
@@ -59,6 +63,10 @@ export class Problems {
 
   /** `unknown site "hom"; did you mean "home"?`, with all that is known under the caret. */
   unknown(place: Place, noun: string, word: string, known: Iterable<string>, severity: Severity = 'error'): void {
+    if ((this.#found.get(place.file) ?? 0) >= MOST_OF_A_FILE) {
+      this.#add(place, '', undefined, severity);
+      return;
+    }
     const words = [...known];
     this.#add(place, `unknown ${noun} ${quoted(word)}${meant(word, words)}`, oneOf(words, noun), severity);
   }
@@ -77,10 +85,24 @@ export class Problems {
 
   #add(place: Place, text: string, hint: string | undefined, severity: Severity): void {
     const { file, line, column } = place;
+    const found = (this.#found.get(file) ?? 0) + 1;
+    this.#found.set(file, found);
+    if (found > MOST_OF_A_FILE) {
+      this.#more(file, found - MOST_OF_A_FILE, severity);
+      return;
+    }
     const message = printable(text);
     const excerpt = hint === undefined ? undefined : excerptOf(place, printable(hint));
     const problem: Problem = { file, line, column, message, severity, ...(excerpt === undefined ? {} : { excerpt }) };
     this.#all.set(`${file}:${line}:${column}:${message}`, Object.freeze(problem));
+  }
+
+  /** The rest is counted, in one line at the top of its file. */
+  #more(file: string, count: number, severity: Severity): void {
+    const key = `${file}:more`;
+    const worst = this.#all.get(key)?.severity === 'error' ? 'error' : severity;
+    const message = `${count} more problems in this file than are shown`;
+    this.#all.set(key, Object.freeze({ file, line: 1, column: 1, message, severity: worst }));
   }
 }
 
