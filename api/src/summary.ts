@@ -2,7 +2,7 @@
 import type { StatusView, SummaryView } from '@lab/sdk';
 
 export function summaryOf(status: StatusView, version: string): SummaryView {
-  const monitored = status.services.filter((service) => service.monitor && service.desired);
+  const monitored = status.services.filter((service) => service.monitor && service.desired && !service.observed);
   const nodesIn = (state: string): number => status.nodes.filter((node) => node.state === state).length;
   const { pending = 0, approved = 0, running = 0, failed = 0 } = status.actions;
   return {

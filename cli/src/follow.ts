@@ -104,7 +104,9 @@ function endOf(action: ActionView, node: NodeView | undefined, nowMs: number): E
 
 /** The node is not there to take it: it is queued until it is. */
 export function outOfReach(action: ActionView, node: NodeView | undefined): boolean {
-  return action.why.waitsFor === 'silent' || (node !== undefined && node.state !== 'connected');
+  return (
+    ['silent', 'unreachable'].includes(action.why.waitsFor ?? '') || (node !== undefined && node.state !== 'connected')
+  );
 }
 
 function endText(action: ActionView, end: End, nowMs: number): string {

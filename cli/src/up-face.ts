@@ -6,7 +6,7 @@
 import { type Clock, delay } from '@lab/sdk/clock';
 import type { ActionView, ServiceView, StatusView } from '@lab/sdk/views/views';
 import { problemLine } from './faces/status-face.ts';
-import { actionState, count, healthState, revisionText, shaped, whyText } from './faces/words.ts';
+import { actionState, count, healthState, revisionText, shaped } from './faces/words.ts';
 import type { Io } from './terminal/io.ts';
 import type { Style, Tone } from './terminal/style.ts';
 
@@ -75,12 +75,15 @@ export class UpFace {
     const was = new Map(before.services.map((service) => [keyOf(service), service.health]));
     for (const service of status.services) {
       const old = was.get(keyOf(service));
-      if (old === undefined || old === service.health || !service.monitor) continue;
+      if (old === undefined || old === service.health || !service.monitor || service.held !== undefined) continue;
       if (healthState(service.health) === 'bad')
         this.#line('bad', '■', `${keyOf(service)} is ${service.health}${causeText(service)}`);
       else if (service.health === 'healthy') this.#line('ok', '●', `${keyOf(service)} is healthy`);
     }
-    for (const action of status.pending) if (!known.has(action.ulid)) this.#proposed(action);
+    for (const action of status.pending) {
+      // What a person asked for is on its way already.
+      if (!known.has(action.ulid) && action.class !== 'person') this.#proposed(action);
+    }
     this.#edits(before, status);
   }
 
@@ -101,7 +104,7 @@ export class UpFace {
 
   #proposed(action: ActionView): void {
     const { text, tone } = shaped(actionState(action.state), action.id);
-    this.#line(tone ?? 'wait', text.slice(0, 1), `${action.id}: ${whyText(action.why, this.#options.clock.now())}`);
+    this.#line(tone ?? 'wait', text.slice(0, 1), `${action.id}: ${action.why.text}`);
     this.#options.io.err(`  lab approve ${action.id}\n`);
   }
 
@@ -125,8 +128,8 @@ export class UpFace {
 
 function progressText(status: StatusView | undefined): string {
   if (status === undefined) return 'starting';
-  const [first = 'everything', ...more] = status.settling;
-  return `waiting for ${first}${more.length === 0 ? '' : ` and ${more.length} more`}`;
+  const [first = 'settling', ...more] = status.settling;
+  return more.length === 0 ? first : `${first}, and ${more.length} more`;
 }
 
 function keyOf({ node, name }: ServiceView): string {

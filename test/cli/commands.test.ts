@@ -1,9 +1,13 @@
 /** Each command against a hub: its exit code, what goes where, and JSON that is what the schemas say. */
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { actionView, eventView, nodeView, REDEPLOY, RESTART } from '@lab/api/testing/fixtures';
 import { COMMANDS } from '@lab/cli/commands';
 import { STATES } from '@lab/cli/commands/actions';
+import { Hub } from '@lab/cli/hub/client';
+import { followEvents } from '@lab/cli/hub/event-source';
 import {
   ACTION_STATES,
   actionViewSchema,
@@ -25,7 +29,7 @@ import {
 } from '@lab/sdk';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { FakeHub, spawned } from './fake-hub.ts';
+import { FakeHub, instantClock, MAIN, spawned, TOKEN } from './fake-hub.ts';
 
 const SERVICE = 'piha/agent-system';
 
@@ -130,7 +134,6 @@ describe('as a process', () => {
   it('finds the hub and the token in the root', async () => {
     await using hub = await FakeHub.start();
     await hub.lab(['status']);
-    const { mkdirSync } = await import('node:fs');
     mkdirSync(join(hub.root, 'state/secure'));
     writeFileSync(join(hub.root, 'state/secure/token'), 'a-token-of-more-than-sixteen\n', { mode: 0o600 });
     writeFileSync(join(hub.root, 'state/hub.json'), JSON.stringify({ url: hub.url, pid: process.pid }));
@@ -141,8 +144,6 @@ describe('as a process', () => {
   it('ends without a word when its reader has seen enough', async () => {
     await using hub = await FakeHub.start();
     hub.plane.lines = Array.from({ length: 50_000 }, (_, at) => `line ${at} ${'x'.repeat(100)}`);
-    const { execFile } = await import('node:child_process');
-    const { MAIN } = await import('./fake-hub.ts');
     const command = `"${process.execPath}" "${MAIN}" logs ${SERVICE} -n 50000 | head -n 1; echo "\${PIPESTATUS[0]}"`;
     const result = await new Promise<string>((resolve, reject) =>
       execFile('bash', ['-c', command], { env: { ...process.env, ...hub.env() } }, (error, out, err) =>
@@ -153,7 +154,6 @@ describe('as a process', () => {
   });
 
   it('a stranger on the port is no hub', async () => {
-    const { createServer } = await import('node:http');
     const server = createServer((_request, response) => response.writeHead(502).end('bad gateway'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
@@ -172,9 +172,6 @@ describe('following', () => {
     await using hub = await FakeHub.start();
     const lines: number[] = [];
     const port = Number(new URL(hub.url).port);
-    const { followEvents } = await import('@lab/cli/hub/event-source');
-    const { Hub } = await import('@lab/cli/hub/client');
-    const { instantClock, TOKEN } = await import('./fake-hub.ts');
     const stop = new AbortController();
     const cuts: string[] = [];
     const following = followEvents({
@@ -261,7 +258,6 @@ describe('validate needs no hub', () => {
   it('problems with their places are 1, and the hub says what stays', async () => {
     await using hub = await FakeHub.start();
     const repo = join(hub.root, 'fleet');
-    const { mkdirSync } = await import('node:fs');
     mkdirSync(join(repo, 'inventory'), { recursive: true });
     writeFileSync(join(repo, 'inventory/topology.yaml'), 'nodes:\n  piha: { site: nowhere }\n');
     const { code, out } = await hub.lab(['validate', '--repo', repo]);
@@ -275,10 +271,18 @@ describe('validate needs no hub', () => {
 
 it('doctor finds what others may read, and a file in place of the root', async () => {
   await using hub = await FakeHub.start();
-  const { mkdirSync } = await import('node:fs');
-  mkdirSync(join(hub.root, 'state/secure'), { mode: 0o755 });
-  const { code, out } = await hub.lab(['doctor']);
-  expect({ code, found: out.includes('others may read it (755)') }).toEqual({ code: 1, found: true });
+  const secure = join(hub.root, 'state/secure');
+  mkdirSync(secure, { mode: 0o755 });
+  writeFileSync(join(secure, 'token'), 'x', { mode: 0o600 });
+  expect(await hub.lab(['doctor'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('others may read it (755)'),
+  });
+  chmodSync(join(secure, 'token'), 0o644);
+  expect(await hub.lab(['doctor'])).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('others may read it (644)'),
+  });
   symlinkSync('/dev/null', join(hub.root, 'file'));
   expect(await hub.lab(['doctor', '--root', join(hub.root, 'file')])).toMatchObject({ code: 1 });
 });
@@ -298,4 +302,16 @@ it('what came from elsewhere cannot write to the terminal', async () => {
   for (const argv of [['status'], ['actions', '--why'], ['show', 'redeploy-piha-evil']]) {
     expect((await hub.lab(argv)).out).not.toMatch(/(?!\n)\p{Cc}/u);
   }
+});
+
+it('lab new writes a fleet that is valid, and never over another', async () => {
+  await using hub = await FakeHub.start();
+  const dir = join(hub.root, 'mine');
+  const made = await hub.lab(['new', dir, '--node', 'attic']);
+  expect(made).toMatchObject({ code: 0, err: '', out: expect.stringContaining(`LAB_REPO=${dir} ./lab up`) });
+  expect(await hub.lab(['validate', '--repo', dir])).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^valid: 1 node, 1 service/),
+  });
+  expect(await hub.lab(['new', dir])).toMatchObject({ code: 5 });
 });

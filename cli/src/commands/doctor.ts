@@ -45,9 +45,9 @@ export function nodeCheck(version: string): Check {
 
 export function fleetCheck(repo: string): Check {
   return existsSync(join(repo, 'inventory/topology.yaml'))
-    ? { what: 'fleet', state: 'ok', text: repo }
+    ? { what: 'directory', state: 'ok', text: repo }
     : {
-        what: 'fleet',
+        what: 'directory',
         state: 'warn',
         text: `${repo} has no inventory/topology.yaml`,
         hint: 'LAB_REPO=DIR names another, lab new DIR makes one',
@@ -60,12 +60,16 @@ export function rootChecks(root: string): Check[] {
   if (!found.isDirectory())
     return [{ what: 'root', state: 'bad', text: `${root} is no directory`, hint: 'LAB_ROOT=DIR names another' }];
   const checks: Check[] = [{ what: 'root', state: 'ok', text: root }];
-  for (const name of ['state/secure', 'state/secure/token']) {
+  // Of the folder others may see the names; what is in it is for its owner alone.
+  for (const [name, state] of [
+    ['state/secure', 'warn'],
+    ['state/secure/token', 'bad'],
+  ] as const) {
     const mode = stat(join(root, name))?.mode;
     if (mode === undefined || (mode & 0o077) === 0) continue;
     checks.push({
       what: name,
-      state: 'bad',
+      state,
       text: `others may read it (${(mode & 0o777).toString(8)})`,
       hint: `chmod go= ${join(root, name)}`,
     });

@@ -2,12 +2,12 @@
 import type { ActionView } from '@lab/sdk/views/views';
 import { table } from '../terminal/table.ts';
 import { age, clockTime } from '../terminal/when.ts';
-import { actionState, type Face, fromTo, hints, shaped, short, whyText } from './words.ts';
+import { actionState, type Face, fromTo, hints, shaped, short } from './words.ts';
 
 export function pendingTable(pending: readonly ActionView[], face: Face): string {
   return table(
     [{ head: 'PENDING', shrinksTo: 24 }, { head: 'RISK' }, { head: 'CLASS' }, { head: 'WHY', shrinksTo: 24 }],
-    pending.map((action) => [action.id, action.risk, action.class, whyText(action.why, face.nowMs)]),
+    pending.map((action) => [action.id, action.risk, action.class, action.why.text]),
     face,
   );
 }
@@ -48,7 +48,7 @@ export function stateText(action: ActionView, nowMs: number): string {
   if (action.state === 'approved' && notBefore !== undefined && Date.parse(notBefore) > nowMs) {
     return `approved for ${clockTime(notBefore, nowMs)}, when its window opens`;
   }
-  return whyText(action.why, nowMs);
+  return action.why.text;
 }
 
 function whyPart(action: ActionView, face: Face): string {
@@ -57,7 +57,7 @@ function whyPart(action: ActionView, face: Face): string {
   const { text, tone } = shaped(actionState(action.state), action.state);
   const change = action.from === action.to ? short(action.to) : fromTo(action);
   const facts: (readonly [string, string])[] = [
-    ['why', whyText(why, nowMs)],
+    ['why', why.text],
     ['rule', why.cause === undefined ? why.rule : `${why.rule}, ${why.cause}`],
     ['evidence', why.evidence.join(' ')],
     ['change', `${change} (${short(action.planHash)})`],

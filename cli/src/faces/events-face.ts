@@ -4,7 +4,7 @@ import type { Tone } from '../terminal/style.ts';
 import { table } from '../terminal/table.ts';
 import { timeOfDay } from '../terminal/when.ts';
 import { truncate } from '../terminal/width.ts';
-import type { Face } from './words.ts';
+import { type Face, short } from './words.ts';
 
 const TONES: Record<string, Tone> = { warning: 'wait', error: 'bad' };
 
@@ -36,15 +36,22 @@ export function eventLine(event: EventView, { style, columns, nowMs }: Face): st
   return `${head}${style(TONES[event.severity], event.type)}  ${room === undefined ? tail : truncate(tail, Math.max(0, room))}`.trimEnd();
 }
 
-function where({ node, service }: EventView): string {
-  return service === undefined ? node : `${node}/${service}`;
+/** What the hub says of a node is about that node. */
+function where({ node, service, data }: EventView): string {
+  const about = typeof data.node === 'string' ? data.node : node;
+  return service === undefined ? about : `${about}/${service}`;
 }
 
-/** The plain members of its data. */
+/** Members that only join events to each other; JSON has them. */
+const JOINTS = new Set(['node', 'ulid', 'run', 'pre', 'instance', 'healthSeq', 'service', 'evidence']);
+const BARE = new Set(['id', 'detail', 'reason', 'text', 'line']);
+
+/** What of its data says something to people. */
 export function saysText({ data }: EventView): string {
   return Object.entries(data)
-    .filter(([, value]) => value !== null && typeof value !== 'object')
-    .map(([name, value]) => (name === 'detail' || name === 'reason' ? String(value) : `${name} ${String(value)}`))
+    .filter(([name, value]) => value !== null && typeof value !== 'object' && !JOINTS.has(name))
+    .map(([name, value]) => [name, String(value).replace(/^[0-9a-f]{40,64}$/, short)] as const)
+    .map(([name, value]) => (BARE.has(name) ? value : `${name} ${value}`))
     .join(', ')
     .replaceAll('\n', ' ');
 }

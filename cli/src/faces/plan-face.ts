@@ -5,7 +5,7 @@ import type { Tone } from '../terminal/style.ts';
 import { age } from '../terminal/when.ts';
 import { padEnd } from '../terminal/width.ts';
 import { problemLine } from './status-face.ts';
-import { count, type Face, fromTo, revisionText, waitsText, whyText } from './words.ts';
+import { count, type Face, fromTo, revisionText, whenText } from './words.ts';
 
 const MOST_LINES = 24;
 
@@ -50,17 +50,14 @@ function verbText(action: ActionView): string {
 
 function actionLine(action: ActionView, width: number, { style, nowMs }: Face): string {
   const { sign, tone } = mark(action);
-  const what = action.from === action.to ? whyText(action.why, nowMs) : fromTo(action);
-  const waits = action.from === action.to ? '' : waitsText(action.why, nowMs);
+  const what = action.from === action.to ? action.why.text : fromTo(action);
+  const waits = action.from === action.to ? '' : whenText(action.why, nowMs);
   const said = action.state === 'pending' ? waits : action.state;
   return `  ${style(tone, sign)} ${padEnd(verbText(action), width)}   ${what}${said === '' ? '' : `  ${style('soft', said)}`}\n`;
 }
 
-function waitingLine({ service, why }: WaitingView, { style, nowMs }: Face): string {
-  const what = service === null ? '' : `${service} `;
-  const waits = waitsText(why, nowMs);
-  const more = waits === '' || why.waitsFor === 'silent' ? '' : `; ${waits}`;
-  return `  ${style('stale', '·')} ${what}waits: ${why.text}${more}\n`;
+function waitingLine({ service, why }: WaitingView, { style }: Face): string {
+  return `  ${style('stale', '·')} ${service === null ? '' : `${service} `}waits: ${why.text}\n`;
 }
 
 /** The files of a change with their changed lines, each indented. Empty where there are none. */

@@ -37,7 +37,8 @@ export function servicesTable(services: readonly ServiceView[], face: Face): str
   );
 }
 
-export function healthCell({ health, was }: ServiceView): Cell {
+export function healthCell({ health, was, held }: ServiceView): Cell {
+  if (held !== undefined && health !== 'healthy') return shaped('stale', 'held');
   return shaped(healthState(health), health === 'stale' && was !== undefined ? `was ${was}` : health);
 }
 
@@ -55,7 +56,7 @@ function remarks(service: ServiceView, nowMs: number): string {
   const causes = Object.values(service.sources).flatMap(({ cause, health }) =>
     cause === undefined || health === 'healthy' ? [] : [cause.replaceAll('_', ' ')],
   );
-  words.push(...new Set(causes));
+  if (service.held === undefined) words.push(...new Set(causes));
   if (!service.desired) words.push(service.managed ? 'left Git' : 'not managed');
   if (!service.monitor) words.push('not monitored');
   if (service.observed) words.push('observed only');

@@ -27,14 +27,20 @@ function sentence(status: StatusView, face: Face): string {
     ];
     return joined(empty, face);
   }
-  const monitored = status.services.filter((service) => service.monitor && service.desired);
+  const monitored = status.services.filter(
+    (service) => service.monitor && service.desired && !service.observed && service.held === undefined,
+  );
+  const held = status.services.filter((service) => service.held !== undefined).length;
   const healthy = monitored.filter((service) => service.health === 'healthy').length;
   const silent = status.nodes.filter((node) => node.state === 'silent').length;
   const { approved = 0, running = 0 } = status.actions;
   const parts: Cell[] = [
     lead(status, healthy === monitored.length && silent === 0),
     {
-      text: monitored.length === 0 ? 'no services yet' : `${healthy} of ${count(monitored.length, 'service')} healthy`,
+      text:
+        monitored.length === 0
+          ? 'no services yet'
+          : `${healthy} of ${count(monitored.length, 'service')} healthy${held > 0 ? `, ${held} held` : ''}`,
     },
     { text: count(status.nodes.length, 'node') + (silent > 0 ? `, ${silent} silent` : '') },
     { text: revisionAge(status, face.nowMs) },
@@ -62,9 +68,9 @@ function lead(status: StatusView, well: boolean): Cell {
   if (needed > 0) return { text: `${count(needed, 'thing')} ${needed === 1 ? 'needs' : 'need'} you`, tone: 'wait' };
   if (status.problems.some((problem) => problem.severity === 'error'))
     return { text: 'an edit is broken', tone: 'bad' };
-  return well && status.waiting.length === 0 && status.settled
-    ? { text: 'all is well', tone: 'ok' }
-    : { text: 'nothing waits for you' };
+  // A node whose plugin is not installed disturbs nothing.
+  const waits = status.waiting.some((one) => one.why.waitsFor !== 'provider');
+  return well && !waits && status.settled ? { text: 'all is well', tone: 'ok' } : { text: 'nothing waits for you' };
 }
 
 function nextCommands(status: StatusView): string[] {

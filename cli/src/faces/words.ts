@@ -65,20 +65,32 @@ export function fromTo(action: Pick<ActionView, 'from' | 'to'>): string {
   return `${short(action.from)} → ${short(action.to)}`;
 }
 
-/** Why, and what it waits for where that is not a person. */
-export function whyText(why: ActionView['why'], nowMs: number): string {
-  const waits = waitsText(why, nowMs);
-  return waits === '' || why.text.includes(waits) ? why.text : `${why.text}; ${waits}`;
+/** When a change may run or is tried again, where that is not at once. */
+export function whenText({ waitsFor, nextTry }: ActionView['why'], nowMs: number): string {
+  if (nextTry === undefined || Date.parse(nextTry) <= nowMs) return '';
+  if (waitsFor === 'backoff') return `tried again in ${duration(Date.parse(nextTry) - nowMs)}`;
+  const time = clockTime(nextTry, nowMs);
+  return waitsFor === 'maintenance' || waitsFor === 'rejection' ? `until ${time}` : `window opens ${time}`;
 }
 
-export function waitsText({ waitsFor, nextTry }: ActionView['why'], nowMs: number): string {
-  if (waitsFor === undefined || waitsFor === 'approval') {
-    return nextTry === undefined || Date.parse(nextTry) <= nowMs ? '' : `window opens ${clockTime(nextTry, nowMs)}`;
-  }
-  if (nextTry === undefined) return `waits for ${waitsFor.replaceAll('_', ' ')}`;
-  if (waitsFor === 'window') return `window opens ${clockTime(nextTry, nowMs)}`;
-  const left = Date.parse(nextTry) - nowMs;
-  return `${waitsFor.replaceAll('_', ' ')}, next try in ${left > 0 ? duration(left) : 'a moment'}`;
+const WAITED_FOR: Record<string, string> = {
+  approval: 'you',
+  'catching-up': 'its old events',
+  inventory: 'Git',
+  observation: 'its first word',
+  policy: 'its policy',
+  provider: 'its plugin',
+  silent: 'its next word',
+  start: 'lab start',
+  unreachable: 'its next word',
+};
+
+/** What it waits for, in two words. */
+export function waitsText(why: ActionView['why'], nowMs: number): string {
+  const { waitsFor = 'approval' } = why;
+  const when = whenText(why, nowMs);
+  const what = WAITED_FOR[waitsFor] ?? waitsFor.replaceAll('_', ' ');
+  return when === '' ? what : waitsFor === 'window' ? when : `${what}, ${when}`;
 }
 
 /** A line of next commands. */

@@ -22,7 +22,7 @@ export const summaryViewSchema = z.strictObject({
   /** Pending actions: what a person has to decide. */
   needsYou: z.int(),
   nodes: z.strictObject({ total: z.int(), connected: z.int(), silent: z.int() }),
-  /** Of the monitored ones that Git wants. */
+  /** Of those that Git wants and lab deploys and monitors. */
   services: z.strictObject({ total: z.int(), healthy: z.int() }),
   actions: z.strictObject({ pending: z.int(), approved: z.int(), running: z.int(), failed: z.int() }),
   /** Of an edit that is not in force. */
