@@ -14,26 +14,31 @@ const bookSchema = z.record(z.string(), z.record(z.string(), z.int().min(1).max(
 type Book = Record<string, Record<string, number>>;
 
 const FIRST = 18_200;
-const LAST = 28_199;
+const ROOM = 10_000;
+const HIGHEST = 65_535;
 
 export class PortBook {
   readonly file: string;
   readonly #disk: Disk;
+  readonly #first: number;
   #book: Book;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(disk: Disk, file: string, book: Book) {
+  private constructor(disk: Disk, file: string, book: Book, first: number) {
     this.#disk = disk;
     this.file = file;
+    this.#first = first;
     this.#book = book;
   }
 
+  /** `first`: where the numbers begin, so that two fleets on one machine, with two ports of their own, stay out of each other's way. */
   static async open(
     disk: Disk,
     file: string,
     onBad: (path: string, reason: string) => Promise<void>,
+    first = FIRST,
   ): Promise<PortBook> {
-    return new PortBook(disk, file, (await readJson(disk, file, bookSchema, onBad)) ?? {});
+    return new PortBook(disk, file, (await readJson(disk, file, bookSchema, onBad)) ?? {}, first);
   }
 
   /** One at a time: two services must not find the same port free. */
@@ -54,7 +59,7 @@ export class PortBook {
       const taken = new Set(Object.values(this.#book).flatMap((ports) => Object.values(ports)));
       const given: Record<string, number> = { ...has };
       for (const name of missing) {
-        const port = await firstFree(taken);
+        const port = await firstFree(taken, this.#first);
         taken.add(port);
         given[name] = port;
       }
@@ -66,9 +71,10 @@ export class PortBook {
   }
 }
 
-async function firstFree(taken: ReadonlySet<number>): Promise<number> {
-  for (let port = FIRST; port <= LAST; port++) if (!taken.has(port) && (await isFree(port))) return port;
-  throw new LabError('conflict', `no free port between ${FIRST} and ${LAST}`, {
+async function firstFree(taken: ReadonlySet<number>, first: number): Promise<number> {
+  const last = Math.min(first + ROOM, HIGHEST);
+  for (let port = first; port <= last; port++) if (!taken.has(port) && (await isFree(port))) return port;
+  throw new LabError('conflict', `no free port between ${first} and ${last}`, {
     hint: 'end what holds them, or remove ports.json from the runtime root',
   });
 }
