@@ -290,4 +290,11 @@ export const CASES: readonly Case[] = [
       ...POLICY('{ target: "*", heal: maybe }'),
     },
   },
+  {
+    name: 'a mistyped exposure is one problem, not two',
+    files: {
+      ...HOST('  broker: { exposure: pubic }\n'),
+      'inventory/ingress.yaml': 'ingress:\n  - { host: a.example.org, service: broker, node: piha, via: vps }\n',
+    },
+  },
 ];

@@ -217,3 +217,10 @@ test('a directory that is not there is a problem, not an exception', async () =>
   expect(fleet).toBeUndefined();
   expect(formatProblems(problems)).toContain('there is no fleet at /nowhere/at/all (ENOENT); lab new writes one');
 });
+
+test('a flood of problems is counted, not shown', async () => {
+  const keys = Array.from({ length: 150 }, (_, number) => `    k${number}: 1\n`).join('');
+  const lines = (await problemsOf({ 'hosts/piha/services.yaml': `services:\n  broker:\n${keys}` })).split('\n');
+  expect(lines[0]).toBe('hosts/piha/services.yaml:1:1    50 more problems in this file than are shown');
+  expect(lines.filter((line) => line.includes('unknown key'))).toHaveLength(100);
+});

@@ -40,7 +40,8 @@ export function compileIngress(
     const key = serviceKey(node, service);
     const draft = drafts.get(key);
     exposed.add(key);
-    if (draft !== undefined && exposureOf(draft) !== 'public') {
+    // Where something in that file was wrong, it may have been the exposure.
+    if (draft !== undefined && exposureOf(draft) !== 'public' && files.hosts.get(node)?.whole !== false) {
       const text = `${key} is ${exposureOf(draft)}, and has an entry here`;
       problems.error(
         document.place([...path, 'service']),

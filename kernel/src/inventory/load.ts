@@ -49,18 +49,14 @@ export async function loadFleet(dir: string, options: LoadOptions = {}): Promise
 }
 
 async function readFiles(reader: FleetReader, problems: Problems): Promise<Omit<FleetFiles, 'revision'>> {
-  const top = async <T>(path: string, schema: z.ZodType<T>, limit = LARGEST_FILE): Promise<Parsed<T> | undefined> => {
-    const parsed = await parse(reader, path, schema, problems, limit);
-    return typeof parsed === 'string' ? undefined : parsed;
-  };
   /** A file that is not there is as an empty one; one that is refused is undefined. */
   const optional = async <T>(path: string, schema: z.ZodType<T>): Promise<Parsed<T> | undefined> => {
     const parsed = await parse(reader, path, schema, problems);
     if (parsed !== 'absent') return parsed === 'refused' ? undefined : parsed;
     return { document: Document.of(path, {}), value: schema.parse({}), whole: true };
   };
-  const topology = await top(TOPOLOGY, topologySchema, LARGEST_TOPOLOGY);
-  if ((await reader.text(TOPOLOGY, LARGEST_TOPOLOGY)) === 'absent') {
+  const topology = await parse(reader, TOPOLOGY, topologySchema, problems, LARGEST_TOPOLOGY);
+  if (topology === 'absent') {
     problems.error(
       { file: TOPOLOGY, line: 1, column: 1 },
       'this file is missing: it names the nodes of the fleet; lab new writes one',
@@ -69,7 +65,7 @@ async function readFiles(reader: FleetReader, problems: Problems): Promise<Omit<
   const { hosts, overrides } = await readHosts(reader, problems);
   return {
     lab: await optional('lab.yaml', labSchema),
-    topology,
+    topology: typeof topology === 'string' ? undefined : topology,
     policy: await optional('inventory/policy.yaml', policySchema),
     attachments: await optional('inventory/attachments.yaml', attachmentsSchema),
     ingress: await optional('inventory/ingress.yaml', ingressSchema),

@@ -82,8 +82,19 @@ test('an edit by renaming is seen by the poll, even where nothing is watched', a
 test('the system tells of an edit long before the poll', async () => {
   await source.start();
   await temp.write({ [POLICY]: AUTO });
-  // Half of the debounce a step: five seconds of fake time never pass in 40 steps.
+  // Without it, nothing would be known before the poll at five seconds.
   expect((await outcome(1, 10)).fleet?.nodes.get('piha')?.policy.heal).toBe('auto');
+  expect(clock.monotonic()).toBeLessThan(5_000);
+});
+
+test('a folder that is made anew is watched like the one before', async () => {
+  await source.start();
+  await rename(join(temp.dir, 'inventory'), join(temp.dir, 'aside'));
+  expect((await outcome(1, 10)).fleet).toBeUndefined();
+  await rename(join(temp.dir, 'aside'), join(temp.dir, 'inventory'));
+  expect((await outcome(2, 10)).fleet).toBe(source.fleet);
+  await temp.write({ [POLICY]: AUTO });
+  expect((await outcome(3, 10)).fleet?.nodes.get('piha')?.policy.heal).toBe('auto');
   expect(clock.monotonic()).toBeLessThan(5_000);
 });
 

@@ -3,11 +3,12 @@
  *
  * INVARIANTS: a broken edit leaves the last good fleet in force, and its problems are there to be asked for. Readings never
  * overlap: a change during one leads to one more. The same content is the same `Fleet` object. Editors that replace a file by
- * renaming are seen, because folders are watched, not files; a slow poll finds what the system's watch misses.
+ * renaming are seen, because folders are watched, not files; a slow poll finds what the system's watch misses. Only what belongs
+ * to a fleet is watched: its directory may hold a busy `.lab/` and a large `node_modules/`, too.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import type { Clock, ProblemView, Timer } from '@lab/sdk';
 import type { Fleet } from '@lab/sdk/model/fleet';
 import { type LoadOptions, loadFleet } from './load.ts';
@@ -30,7 +31,10 @@ export interface FleetSourceArgs {
 }
 
 /** What a fleet consists of; all else in its directory is somebody else's. */
-const PARTS: ReadonlySet<string> = new Set(['lab.yaml', 'inventory', 'hosts', 'services']);
+const FOLDERS: ReadonlySet<string> = new Set(['inventory', 'hosts', 'services']);
+const PARTS: ReadonlySet<string> = new Set(['lab.yaml', ...FOLDERS]);
+/** Looking at every file may take one part in so many of the time. */
+const POLL_SHARE = 200;
 
 export class FleetSource {
   readonly dir: string;
@@ -43,7 +47,7 @@ export class FleetSource {
   #problems: readonly ProblemView[] = [];
   #reading: Promise<FleetOutcome> | undefined;
   #again: Promise<FleetOutcome> | undefined;
-  #watcher: FSWatcher | undefined;
+  readonly #watchers = new Map<string, FSWatcher>();
   #poll: Timer | undefined;
   #debounce: Timer | undefined;
   #stamp = '';
@@ -93,13 +97,15 @@ export class FleetSource {
   /** Begins to watch. Reading once before is the caller's. */
   async start(): Promise<void> {
     this.#stamp = await this.#stampNow();
-    this.#watch();
-    this.#poll = this.#clock.every(this.#pollMs, () => void this.#compare());
+    if (this.#stopped) return;
+    this.#watch('', false);
+    for (const part of FOLDERS) this.#watch(part, true);
+    this.#pollAfter(this.#pollMs);
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#watcher?.close();
+    for (const watcher of this.#watchers.values()) watcher.close();
     this.#poll?.cancel();
     this.#debounce?.cancel();
   }
@@ -112,23 +118,35 @@ export class FleetSource {
     return { fleet: this.#fleet, problems: this.#problems };
   }
 
-  #watch(): void {
-    if (this.#stopped) return;
+  #watch(part: string, recursive: boolean): void {
+    this.#watchers.get(part)?.close();
+    this.#watchers.delete(part);
     try {
-      this.#watcher = watch(this.dir, { recursive: true, persistent: false }, (_, name) => {
-        const [part = ''] = (name ?? '').split(sep);
-        if (name === null || PARTS.has(part)) this.#soon();
+      const watcher = watch(join(this.dir, part), { recursive, persistent: false }, (_, name) => {
+        if (part !== '') this.#soon();
+        else if (name === null || PARTS.has(name)) {
+          // A folder that was made or replaced is another one than was watched.
+          if (name !== null && FOLDERS.has(name)) this.#watch(name, true);
+          this.#soon();
+        }
       });
-      // The poll goes on where the system refuses to watch.
-      this.#watcher.on('error', () => this.#watcher?.close());
+      watcher.on('error', () => watcher.close());
+      this.#watchers.set(part, watcher);
     } catch {
-      this.#watcher = undefined;
+      // Not there, or the system refuses: the poll finds what changes.
     }
   }
 
+  #pollAfter(ms: number): void {
+    this.#poll = this.#clock.after(ms, () => void this.#compare());
+  }
+
   async #compare(): Promise<void> {
+    const from = this.#clock.monotonic();
     const stamp = await this.#stampNow();
+    if (this.#stopped) return;
     if (stamp !== this.#stamp && this.#debounce === undefined) this.#soon();
+    this.#pollAfter(Math.max(this.#pollMs, (this.#clock.monotonic() - from) * POLL_SHARE));
   }
 
   #soon(): void {
