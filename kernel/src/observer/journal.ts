@@ -166,11 +166,6 @@ export class Journal {
     return this.#positions.all();
   }
 
-  /** A log that will never be spoken of again (a file of the inbox that is gone). */
-  forget(log: string): void {
-    this.#positions.forget(log);
-  }
-
   /** From an ordinal on, in batches; a damaged line is left out and reported. */
   async *read(fromOrd: number): AsyncGenerator<JournalEvent[]> {
     for await (const batch of this.#days.read(fromOrd)) yield batch.map(({ event }) => event);

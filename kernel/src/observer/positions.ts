@@ -62,11 +62,6 @@ export class Positions {
     return all.sort((a, b) => compare(a.node, b.node) || compare(a.log, b.log) || compare(a.class, b.class));
   }
 
-  /** Streams of this log are forgotten: its file is gone for good. */
-  forget(log: string): void {
-    this.#logs.delete(log);
-  }
-
   stage(): StagedPositions {
     return new StagedPositions((node, log, cls) => this.#stream(node, log, cls));
   }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { LabError, type Log } from '@lab/sdk';
 import type { AppendFile, Disk } from '../disk/disk.ts';
 import type { Quarantine } from './quarantine.ts';
+import { bounded, findSegments, mark, type Segment, startOf } from './segment-files.ts';
 import { Ascending, type Block, blocksOf } from './segment-lines.ts';
 import { type LineForm, soundTail } from './segment-tail.ts';
 
@@ -22,22 +23,15 @@ export interface SegmentOptions {
   readonly segmentBytes?: number;
 }
 
-export interface Segment {
-  readonly folder: string;
-  readonly path: string;
-  readonly first: number;
-  bytes: number;
-  /** Places where a line of known number begins, ascending, so that reading need not start at the beginning. */
-  readonly marks: { readonly number: number; readonly offset: number }[];
-}
-
 export interface Numbered {
   readonly number: number;
   readonly line: string;
 }
 
-const NAME = /^([1-9]\d{0,15})\.jsonl$/;
-const MARK_BYTES = 64 * 1024;
+type OnDamaged = (found: Numbered[], line: string, path: string) => void;
+
+/** Stands for the number of a line that has none. */
+const DAMAGED = 0;
 
 export class SegmentLog {
   readonly #disk: Disk;
@@ -62,7 +56,7 @@ export class SegmentLog {
   }
 
   static async open(options: SegmentOptions): Promise<SegmentLog> {
-    const segments = await find(options);
+    const segments = await findSegments(options);
     const folder = options.folders.at(-1);
     if (folder === undefined) throw new LabError('internal', 'a log without a folder');
     const tail = segments.at(-1);
@@ -122,29 +116,11 @@ export class SegmentLog {
     this.#last += lines.length;
   }
 
-  /** Lines from number `from`, in blocks; damaged ones are handed to `bad`. What is written meanwhile may or may not come. */
-  async *scan(from: number, bad: (text: string, path: string) => void = this.#report): AsyncGenerator<Numbered[]> {
-    for (const [index, segment] of [...this.#segments].entries()) {
-      const next = this.#segments[index + 1]?.first ?? this.#last + 1;
-      if (next <= from) continue;
-      let found: Numbered[] = [];
-      const start = startOf(segment, from);
-      const ascending = new Ascending<string>(
-        start.number - 1,
-        (number, line) => {
-          if (number >= from) found.push({ number, line });
-        },
-        (text) => bad(text, segment.path),
-      );
-      for await (const block of this.#blocks(segment, start.offset)) {
-        this.#markBlock(segment, block);
-        for (const line of block.lines) ascending.take(this.#form.numberOf(line), line);
-        if (found.length > 0) yield found;
-        found = [];
-      }
-      ascending.end();
-      if (found.length > 0) yield found;
-    }
+  /** Lines from number `from`, in blocks; damaged ones are left out and reported. What is written meanwhile may or may not come. */
+  scan(from: number): AsyncGenerator<Numbered[]> {
+    return this.#scan(from, (_found, line, path) => {
+      this.#log.warn('a damaged line was left out', { path, bytes: line.length });
+    });
   }
 
   /**
@@ -155,38 +131,36 @@ export class SegmentLog {
     const lines: string[] = [];
     let bytes = 0;
     let damaged: string[] = [];
-    let expected = from;
-    const push = (line: string): boolean => {
+    const upTo = this.#last;
+    const take = (line: string): boolean => {
       if (lines.length > 0 && bytes + line.length > maxBytes) return false;
       lines.push(line);
       bytes += line.length;
-      expected++;
       return true;
     };
-    const fill = (until: number): boolean => {
-      const pieces = damaged.slice(-(until - expected));
+    /** Up to and without `number`. */
+    const fill = (number: number): boolean => {
+      const pieces = damaged.slice(Math.min(0, from + lines.length - number));
       damaged = [];
-      while (expected < until) {
-        if (!push(pieces.shift() || `{"lost":${expected}}`)) return false;
+      while (from + lines.length < number) {
+        if (!take(pieces.shift() || `{"lost":${from + lines.length}}`)) return false;
       }
       return true;
     };
-    const upTo = this.#last;
-    for await (const block of this.scan(from, (text) => damaged.push(text))) {
+    const keepDamaged: OnDamaged = (found, line) => void found.push({ number: DAMAGED, line });
+    for await (const block of this.#scan(from, keepDamaged)) {
       for (const { number, line } of block) {
-        if (number > upTo) return lines;
-        if (number > expected && !fill(number)) return lines;
-        damaged = [];
-        if (!push(line)) return lines;
+        if (number === DAMAGED) damaged.push(line);
+        else if (number > upTo || !fill(number) || !take(line)) return lines;
       }
     }
-    if (expected <= upTo) fill(upTo + 1);
+    fill(upTo + 1);
     return lines;
   }
 
   /** The line of that number, where it is there and whole. */
   async line(number: number): Promise<string | undefined> {
-    for await (const block of this.scan(number, () => undefined)) {
+    for await (const block of this.#scan(number, () => undefined)) {
       const first = block[0];
       return first?.number === number ? first.line : undefined;
     }
@@ -207,9 +181,29 @@ export class SegmentLog {
     this.#file = undefined;
   }
 
-  readonly #report = (text: string, path: string): void => {
-    this.#log.warn('a damaged line was left out', { path, bytes: text.length });
-  };
+  async *#scan(from: number, onDamaged: OnDamaged): AsyncGenerator<Numbered[]> {
+    for (const [index, segment] of [...this.#segments].entries()) {
+      const next = this.#segments[index + 1]?.first ?? this.#last + 1;
+      if (next <= from) continue;
+      let found: Numbered[] = [];
+      const start = startOf(segment, from);
+      const ascending = new Ascending<string>(
+        start.number - 1,
+        (number, line) => {
+          if (number >= from) found.push({ number, line });
+        },
+        (line) => onDamaged(found, line, segment.path),
+      );
+      for await (const block of this.#blocks(segment, start.offset)) {
+        this.#markBlock(segment, block);
+        for (const line of block.lines) ascending.take(this.#form.numberOf(line), line);
+        if (found.length > 0) yield found;
+        found = [];
+      }
+      ascending.end();
+      if (found.length > 0) yield found;
+    }
+  }
 
   async *#blocks(segment: Segment, offset: number): AsyncGenerator<Block> {
     const end = segment.bytes;
@@ -265,55 +259,5 @@ export class SegmentLog {
   async #syncTail(tail: Segment): Promise<void> {
     this.#file = await this.#disk.append(tail.path);
     await this.#file.sync();
-  }
-}
-
-async function find(options: SegmentOptions): Promise<Segment[]> {
-  const found = new Map<number, Segment>();
-  for (const folder of options.folders) {
-    for (const name of await options.disk.list(folder)) {
-      const first = Number(NAME.exec(name)?.[1]);
-      if (!Number.isSafeInteger(first)) continue;
-      const path = join(folder, name);
-      const stat = await options.disk.stat(path);
-      if (stat === undefined || stat.directory) continue;
-      const other = found.get(first);
-      if (other !== undefined && other.bytes > 0) {
-        options.log.warn('two segments of one number: the first is read', { read: other.path, left: path });
-        continue;
-      }
-      found.set(first, { folder, path, first, bytes: stat.size, marks: [] });
-    }
-  }
-  return [...found.values()].sort((a, b) => a.first - b.first);
-}
-
-function startOf(segment: Segment, from: number): { readonly number: number; readonly offset: number } {
-  let low = 0;
-  let high = segment.marks.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((segment.marks[middle]?.number ?? 0) <= from) low = middle + 1;
-    else high = middle;
-  }
-  return segment.marks[low - 1] ?? { number: segment.first, offset: 0 };
-}
-
-/** Marks are kept in order and at a distance: a segment of 8 MB has at most 128. */
-function mark(segment: Segment, number: number, offset: number): void {
-  const last = segment.marks.at(-1);
-  if (offset - (last?.offset ?? 0) < MARK_BYTES || number <= (last?.number ?? segment.first)) return;
-  segment.marks.push({ number, offset });
-}
-
-async function* bounded(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
-  let left = bytes;
-  for await (const piece of source) {
-    if (piece.length >= left) {
-      yield piece.subarray(0, left);
-      return;
-    }
-    left -= piece.length;
-    yield piece;
   }
 }
