@@ -34,15 +34,14 @@ function filesOf(pairs: Readonly<Record<string, readonly string[]>>): FleetFiles
   const node: NodeEntry = { aliases: [], link: 'lan', provider: 'edge', runtime: 'process', labels: {} };
   const nodes = entries.map(([own], index) => [own, { ...node, roles: index === 0 ? ['hub' as const] : [] }] as const);
   const all = new Set(entries.flatMap(([, services]) => services));
-  const process = {
+  const process: ProcessDefinition = {
     command: ['x'],
     env: {},
     ports: {},
     stopSignal: 'SIGTERM',
     stopTimeout: 10,
     restart: 'no',
-  } as const;
-  const service = { process: { ...process, command: ['x'] } };
+  };
   return {
     revision: 'test',
     lab: undefined,
