@@ -120,16 +120,15 @@ export class ByHand {
     const known = store.find(action.id, action.ulid);
     const move = FOLDER_MOVES[folder];
     const bytes = new TextEncoder().encode(textOf(action));
-    if (move === undefined) {
-      if (known?.state === folder) {
-        // The store's own file under another name.
-        const own = pathOf(dir, folder, known);
-        if ((await disk.stat(own)) === undefined) await disk.move(path, own);
-        else await disk.remove(path);
-        return undefined;
-      }
-      return () => this.#setAside(path, bytes, `only lab puts a file into ${folder}/`);
+    if (known?.state === folder) {
+      // The store's own file under another name, or a copy of it.
+      const { state: _state, ...fields } = known;
+      const own = pathOf(dir, folder, known);
+      if ((await disk.stat(own)) === undefined) await disk.create(own, textOf(fields));
+      await disk.remove(path);
+      return () => this.#ports.onRefused(path, `${known.id} is in ${folder}/ already`);
     }
+    if (move === undefined) return () => this.#setAside(path, bytes, `only lab puts a file into ${folder}/`);
     if (known === undefined) {
       const reason = 'this proposal is not one that waits here';
       return move === 'approve' ? () => this.#refuse(action, path, reason) : () => this.#setAside(path, bytes, reason);

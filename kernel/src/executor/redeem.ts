@@ -103,7 +103,7 @@ export class Redemption {
   async #apply(grant: Grant): Promise<void> {
     const { id, ulid, run } = this.#record;
     const { clock } = this.#ports;
-    const output = new RunOutput({ id, ulid, run }, this.#ports);
+    const output = new RunOutput({ id, ulid, run }, grant.change.service, this.#ports);
     const tooLate = new AbortController();
     const timer = clock.after(grant.timeoutMs, () => tooLate.abort(new Error('timeout')));
     const signal = AbortSignal.any([this.#abort.signal, tooLate.signal]);

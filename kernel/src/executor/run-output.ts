@@ -9,6 +9,7 @@ const RUN_LINES = 5_000;
 
 export class RunOutput {
   readonly #about: { readonly id: string; readonly ulid: string; readonly run: string };
+  readonly #service: { readonly service?: string };
   readonly #ports: { readonly emit: Emit; readonly clock: Clock; readonly log: Log };
   #lines: string[] = [];
   #count = 0;
@@ -17,9 +18,11 @@ export class RunOutput {
 
   constructor(
     about: { readonly id: string; readonly ulid: string; readonly run: string },
+    service: string | null,
     ports: { readonly emit: Emit; readonly clock: Clock; readonly log: Log },
   ) {
     this.#about = about;
+    this.#service = service === null ? {} : { service };
     this.#ports = ports;
   }
 
@@ -45,7 +48,7 @@ export class RunOutput {
     this.#lines = [];
     const { emit, log } = this.#ports;
     this.#sent = this.#sent
-      .then(() => emit({ type: 'action_output', data: { ...this.#about, lines } }))
+      .then(() => emit({ type: 'action_output', ...this.#service, data: { ...this.#about, lines } }))
       .then(
         () => undefined,
         (cause: unknown) => log.warn('output of a run was lost', { ...this.#about, reason: messageOf(cause) }),
