@@ -13,7 +13,10 @@ import { openHub } from '@lab/hub/compose';
 import type { Hub } from '@lab/hub/hub';
 import type { Disk } from '@lab/kernel/disk/disk';
 import { InProcessLink } from '@lab/kernel/link/in-process';
-import { type Clock, type Fleet, type FleetNode, type Log, messageOf } from '@lab/sdk';
+import { type Clock, type Fleet, type FleetNode, type Log, messageOf, type Plugin } from '@lab/sdk';
+
+const PORTS_ABOVE = 20;
+const HIGHEST_PORT = 65_535;
 
 export interface DaemonOptions {
   readonly root: string;
@@ -21,7 +24,8 @@ export interface DaemonOptions {
   readonly repo: string;
   /** A folder whose node_modules the programs of the example fleet use. */
   readonly modulesDir: string;
-  readonly port: number;
+  /** Absent: the hub is reached through its plane only. */
+  readonly port?: number;
   readonly version: string;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -30,6 +34,8 @@ export interface DaemonOptions {
   readonly disabled: ReadonlyMap<string, string>;
   /** Names the plugin whose code runs now, for who watches from outside. */
   readonly mark: (id: string | null) => string | null;
+  /** Instead of those that the edge comes with. */
+  readonly plugins?: readonly Plugin[];
 }
 
 export class Daemon {
@@ -52,7 +58,7 @@ export class Daemon {
     const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
     const onBad = async (path: string, reason: string): Promise<void> =>
       log.warn('a file cannot be read and is begun anew', { path, reason });
-    const ports = await PortBook.open(disk, join(root, 'ports.json'), onBad);
+    const ports = await PortBook.open(disk, join(root, 'ports.json'), onBad, portsFrom(options.port));
     let daemon: Daemon | undefined;
     const hub = await openHub({ ...options, runtime: 'process', edges: () => daemon?.edges ?? new Map() });
     daemon = new Daemon(options, hub, ports, bootId);
@@ -98,7 +104,7 @@ export class Daemon {
   }
 
   async #openEdge(fleet: Fleet, node: FleetNode): Promise<void> {
-    const { root, disk, clock, log, modulesDir, disabled, mark } = this.#options;
+    const { root, disk, clock, log, modulesDir, disabled, mark, plugins } = this.#options;
     const isHub = node.name === fleet.hub;
     this.#opening.add(node.name);
     try {
@@ -116,6 +122,7 @@ export class Daemon {
         configs: fleet.plugins,
         disabled,
         mark,
+        ...(plugins === undefined ? {} : { plugins }),
       });
       this.#edges.set(node.name, edge);
       await edge.start();
@@ -129,4 +136,9 @@ export class Daemon {
       this.#opening.delete(node.name);
     }
   }
+}
+
+/** Ports of services are given out above the API's own; 18180 has 18200 and on. */
+function portsFrom(port: number | undefined): number | undefined {
+  return port === undefined || port > HIGHEST_PORT - PORTS_ABOVE - 1_000 ? undefined : port + PORTS_ABOVE;
 }

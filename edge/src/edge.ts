@@ -74,6 +74,7 @@ export class Edge {
         desiredHash: told.desiredHash,
         approvedHash: told.approvedHash(),
       }),
+      onTime: (timeMs) => parts.runner.heard(timeMs),
       onTold: (docs) => told.accept(docs.desired, docs.approved),
       onWork: (work) => parts.runner.offer(work.grants, work.cancelled),
     });

@@ -45,6 +45,8 @@ export interface PumpArgs {
     readonly desiredHash: string | null;
     readonly approvedHash: string;
   };
+  /** The hub's time, in milliseconds since the epoch. */
+  readonly onTime: (timeMs: number) => Promise<void>;
   /** Rejects with `refused` where the document may not be accepted; the conversation then starts anew. */
   readonly onTold: (told: ToldDocs) => Promise<void>;
   readonly onWork: (work: Work) => Promise<void>;
@@ -113,6 +115,7 @@ export class Pump {
       await events.renew();
       return;
     }
+    await this.#args.onTime(Date.parse(welcome.time));
     for (const cls of EVENT_CLASSES) await events.acked(cls, welcome.acked[cls]);
     this.#session = welcome.session;
     this.#state = { connected: true, since: instant(clock.now()) };

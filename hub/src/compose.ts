@@ -1,6 +1,6 @@
 /** The hub, put together: journal, fold, fleet, queue, loop, link and API. Opening reads what is on disk; nothing moves before `start`. */
 import { createApp } from '@lab/api/app';
-import { serve } from '@lab/api/serve';
+import { type Served, serve } from '@lab/api/serve';
 import type { ViewInput } from '@lab/api/views/input';
 import { Audit } from '@lab/kernel/actions/audit';
 import { ByHand } from '@lab/kernel/actions/by-hand';
@@ -51,7 +51,8 @@ export interface HubOptions {
   /** The fleet's directory. */
   readonly repo: string;
   readonly runtime?: RuntimeKind;
-  readonly port: number;
+  /** Absent: nothing listens, and the hub is reached through its plane only. */
+  readonly port?: number;
   readonly version: string;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -216,11 +217,13 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     ready: async () => ({ ready: true }),
   });
   const closing = new AbortController();
-  const served = await serve({
-    app: createApp({ plane, token, version: options.version, clock, closing: closing.signal, log }),
-    port: options.port,
-  });
-  await disk.replace(paths.hub, `${JSON.stringify({ url: served.url, pid: process.pid })}\n`);
+  const api =
+    options.port === undefined
+      ? undefined
+      : await listen(
+          options.port,
+          createApp({ plane, token, version: options.version, clock, closing: closing.signal, log }),
+        );
   await source.start();
 
   return new Hub({
@@ -233,7 +236,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     link,
     plane,
     token,
-    url: served.url,
+    url: api?.url ?? '',
     housekeeping: [
       { everyMs: PRINT_EVERY_MS, run: worldPrinter(disk, paths.world, input, clock) },
       { everyMs: POSITIONS_EVERY_MS, run: () => memory.print() },
@@ -242,11 +245,16 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     closing: [
       () => source.stop(),
       () => closing.abort(),
-      () => served.close(),
-      () => disk.remove(paths.hub),
+      () => api?.close(),
       () => memory.close(),
     ],
   });
+
+  async function listen(port: number, app: ReturnType<typeof createApp>): Promise<Pick<Served, 'url' | 'close'>> {
+    const served = await serve({ app, port });
+    await disk.replace(paths.hub, `${JSON.stringify({ url: served.url, pid: process.pid })}\n`);
+    return { url: served.url, close: () => served.close().finally(() => disk.remove(paths.hub)) };
+  }
 }
 
 /** Whether the hub has folded a node's health stream up to seq; the sender is known by its raw name. */

@@ -1,0 +1,76 @@
+/** The five promises of durability.md, as questions to what is left after a crash and a recovery. */
+import { type ActionRow, type JournalEvent, TERMINAL } from '@lab/sdk';
+import { expect } from 'vitest';
+import type { MemoryDisk } from '../../kernel/testing/memory-disk.ts';
+import { journalOf, type Life, type Outside } from './bottle.ts';
+
+export async function keepsItsPromises(life: Life, disk: MemoryDisk, outside: Outside): Promise<void> {
+  const live = life.daemon.hub.parts.observer.world;
+  const { events, world } = await journalOf(disk.crash({ keep: 'synced' }), outside.clock);
+  everyEventOnce(events, outside);
+  noActionTwice(events, outside);
+  expect(world.hash(), 'worldHash equals that of an undisturbed replay').toBe(live.hash());
+  approvalsSurvive(events, outside);
+}
+
+/** 1. Each event whose append returned arrives exactly once in the journal. */
+function everyEventOnce(events: readonly JournalEvent[], outside: Outside): void {
+  const seen = new Map<string, number>();
+  for (const { id } of events) seen.set(id, (seen.get(id) ?? 0) + 1);
+  expect(
+    [...seen].filter(([, times]) => times > 1),
+    'events that are twice in the journal',
+  ).toEqual([]);
+  expect(
+    [...outside.said].filter((id) => !seen.has(id)),
+    'events that are unaccounted for',
+  ).toEqual([]);
+}
+
+/** 2. No action runs twice, and nothing that lived was made anew. */
+function noActionTwice(events: readonly JournalEvent[], outside: Outside): void {
+  const runs = new Map<string, Set<string>>();
+  for (const { type, data } of events) {
+    if (type !== 'action_run_started') continue;
+    const ulid = String(data.ulid);
+    runs.set(ulid, (runs.get(ulid) ?? new Set()).add(String(data.run)));
+  }
+  expect(
+    [...runs].filter(([, of]) => of.size > 1),
+    'proposals that ran more than once',
+  ).toEqual([]);
+  const made = new Map<string, number>();
+  for (const { run } of outside.made) made.set(run, (made.get(run) ?? 0) + 1);
+  expect(
+    [...made].filter(([, times]) => times > 1),
+    'runs that made something more than once',
+  ).toEqual([]);
+  expect(
+    outside.made.filter(({ alive }) => alive),
+    'healthy instances that were replaced',
+  ).toEqual([]);
+}
+
+/** 4. An acknowledged approval is there: its proposal is approved or further. */
+function approvalsSurvive(events: readonly JournalEvent[], outside: Outside): void {
+  const states = new Map<string, string>();
+  for (const { type, data } of events)
+    if (type.startsWith('action_') && typeof data.ulid === 'string') states.set(`${data.ulid} ${type}`, type);
+  const lost = [...outside.approved].filter((ulid) => !states.has(`${ulid} action_approved`));
+  expect(lost, 'acknowledged approvals that are lost').toEqual([]);
+}
+
+/** Nothing is open, and nothing that is desired is down. */
+export function converged(life: Life): boolean {
+  const { world } = life.daemon.hub.parts.observer;
+  const open = [...world.rows<ActionRow>('control', 'action').values()].filter(({ state }) => !TERMINAL.has(state));
+  const services = [
+    ...world.rows<{ state: string; sources: Record<string, { health: string }> }>('health', 'service').values(),
+  ];
+  const healthy =
+    services.length > 0 &&
+    services.every(
+      ({ state, sources }) => state === 'running' && Object.values(sources).every(({ health }) => health === 'healthy'),
+    );
+  return open.length === 0 && healthy && !life.daemon.hub.parts.loop.busy;
+}
