@@ -3,9 +3,6 @@ import { asLabError, ERRORS, type LabError } from '@lab/sdk/errors';
 import type { Io } from './terminal/io.ts';
 import type { Style } from './terminal/style.ts';
 
-/** Ended by Ctrl-C. */
-export const INTERRUPTED = 130;
-
 export function fail(io: Io, style: Style, cause: unknown): number {
   const error = asLabError(cause);
   io.err(`${errorText(error, style)}\n`);
