@@ -1,6 +1,15 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Audit } from '@lab/kernel/actions/audit';
 import { ByHand, type Hand } from '@lab/kernel/actions/by-hand';
+import { ActionStore } from '@lab/kernel/actions/store';
+import { NodeDisk } from '@lab/kernel/disk/node-disk';
 import { ACTION_STATES, type Action, LabError, planHash } from '@lab/sdk';
-import { describe, expect, it } from 'vitest';
+import { FakeClock, KeptLog } from '@lab/sdk/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { approval, change, counting, DIR, type House, openHouse, PAUL, patchFor, walk } from './house.ts';
 import { Machine } from './power-cut.ts';
 
@@ -292,4 +301,66 @@ describe('rubbish in every folder', () => {
       }
     });
   }
+});
+
+describe('on a real disk', () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'lab-by-hand-'));
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  it('links and pipes are never followed, and the loop goes on', async () => {
+    const disk = new NodeDisk();
+    const dir = join(root, 'actions');
+    const clock = new FakeClock();
+    const log = new KeptLog();
+    const audit = await Audit.open({
+      disk,
+      dir: join(root, 'audit'),
+      anchor: join(root, 'state/anchor.json'),
+      clock,
+      log,
+    });
+    const set: string[] = [];
+    const said: string[] = [];
+    const quarantine = async (name: string, bytes: Uint8Array): Promise<void> =>
+      void set.push(`${name} ${bytes.length}`);
+    const ports = { disk, dir, audit, clock, log, ulid: counting(), quarantine, onMoved: async () => {} };
+    const plant = async (folder: string): Promise<void> => {
+      await writeFile(join(root, 'secret'), 'not yours');
+      await symlink(join(root, 'secret'), join(dir, folder, 'link.json'));
+      await symlink(root, join(dir, folder, 'root.json'));
+      await symlink(join(root, 'nowhere'), join(dir, folder, 'dangling.json'));
+      await promisify(execFile)('mkfifo', [join(dir, folder, 'pipe.json')]);
+    };
+    await ActionStore.open(ports);
+    await plant('approved');
+    await plant('pending');
+    const store = await ActionStore.open(ports);
+    const kinds = ['link', 'pipe', 'root'];
+    const expected = (folder: string): string[] => kinds.map((kind) => `${folder}-${kind}.json 0`);
+    expect(set).toEqual([...expected('pending'), ...expected('approved')]);
+    const byHand = new ByHand({
+      store,
+      disk,
+      dir,
+      log,
+      clock,
+      quarantine,
+      onHand: async ({ action, move }) => void (await store.move(action.id, action.ulid, move, patchFor(move), PAUL)),
+      onRefused: async (path, reason) => void said.push(`${path.slice(dir.length + 1)}: ${reason}`),
+    });
+    set.length = 0;
+    await rm(join(dir, 'rejected'), { recursive: true });
+    await mkdir(join(dir, 'rejected'));
+    await plant('rejected');
+    const action = await store.propose(change(), PAUL);
+    await rename(join(dir, 'pending', `${ID}.json`), join(dir, 'approved', `${ID}.json`));
+    for (let n = 0; n < 4; n++) await byHand.scan();
+    expect(set).toEqual(expected('rejected'));
+    expect(said.filter((line) => line.includes('link to nowhere'))).toHaveLength(3);
+    expect(store.get(ID)).toMatchObject({ ulid: action.ulid, state: 'approved' });
+    expect(await readFile(join(root, 'secret'), 'utf8')).toBe('not yours');
+  });
 });

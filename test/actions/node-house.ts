@@ -1,6 +1,7 @@
 /** A node for tests of runs: services that have instances and outlive its daemon, a log of events, and a runner. */
 import type { Confirm } from '@lab/kernel/executor/redeem';
 import { Runner, type RunnerPorts } from '@lab/kernel/executor/run';
+import { ACTION_EVENTS } from '@lab/kernel/observer/events/actions';
 import {
   type Applied,
   type Change,
@@ -84,6 +85,8 @@ export class Node {
 
   emit(fact: Fact): { id: string; seq: number } {
     this.machine.step();
+    // The hub would quarantine what is not of the form that the registry has.
+    ACTION_EVENTS.find((known) => known.type === fact.type)?.data.parse(fact.data);
     this.events.push(fact);
     this.machine.step();
     return { id: `log.c${this.events.length}`, seq: this.events.length };

@@ -12,7 +12,7 @@ import {
   type StatedAction,
   short,
 } from '@lab/sdk';
-import { saysItIs } from './store.ts';
+import { saysItIs } from './refusals.ts';
 
 export interface SeenRequest {
   /** planHash that was seen, or seven or more of its first characters. */

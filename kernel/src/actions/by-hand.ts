@@ -19,7 +19,8 @@ import {
 } from '@lab/sdk';
 import type { Disk, FileStat } from '../disk/disk.ts';
 import { pathOf, readAction, textOf } from './action-file.ts';
-import { type ActionStore, saysItIs, type Who } from './store.ts';
+import { saysItIs } from './refusals.ts';
+import type { ActionStore, Who } from './store.ts';
 
 export type HandMove = 'approve' | 'reject' | 'cancel';
 

@@ -27,6 +27,7 @@ import type { Disk } from '../disk/disk.ts';
 import { fileName, pathOf, textOf } from './action-file.ts';
 import type { Audit } from './audit.ts';
 import { loadActions } from './load.ts';
+import { alreadyThere, mustCarry, notFrom } from './refusals.ts';
 import { Turns } from './turns.ts';
 
 export interface Who {
@@ -291,17 +292,7 @@ export class ActionStore {
   }
 }
 
-/** By these an approval and an ending are known from what a person's hand moved. */
-function mustCarry(id: string, state: ActionState, patch: Patch): void {
-  if (state === 'approved' && patch.approval === undefined) {
-    throw new LabError('invalid', `${id} cannot be approved without an approval`, { at: id });
-  }
-  if (TERMINAL.has(state) && patch.outcome === undefined) {
-    throw new LabError('invalid', `${id} cannot be ${state} without an outcome`, { at: id });
-  }
-}
-
-export function lineOf(action: Action, what: string, who: Who): Parameters<Audit['append']>[0] {
+function lineOf(action: Action, what: string, who: Who): Parameters<Audit['append']>[0] {
   return {
     who: who.by,
     via: who.via,
@@ -311,30 +302,4 @@ export function lineOf(action: Action, what: string, who: Who): Parameters<Audit
     planHash: action.planHash,
     ...(who.note === undefined ? {} : { note: who.note }),
   };
-}
-
-function alreadyThere(action: StatedAction): LabError {
-  return new LabError('conflict', `${action.id} is there already: ${saysItIs(action)}`, {
-    at: action.id,
-    hint: `see it: lab show ${action.id}`,
-  });
-}
-
-function notFrom(action: StatedAction, move: Move): LabError {
-  return new LabError('conflict', `cannot ${move} ${action.id}: ${saysItIs(action)}`, {
-    at: action.id,
-    hint: `see it: lab show ${action.id}`,
-    data: { state: action.state },
-  });
-}
-
-/** `it is approved, by paul@saturn at 2026-01-01T10:00:00.000Z` */
-export function saysItIs(action: StatedAction): string {
-  const { outcome, approval } = action;
-  if (outcome !== undefined) {
-    return `it is ${action.state}${outcome.by === undefined ? '' : ` by ${outcome.by}`} since ${outcome.at} (${outcome.reason})`;
-  }
-  if (action.state === 'running') return `it is running${action.run === undefined ? '' : ` as ${action.run}`}`;
-  if (approval !== undefined) return `it is approved, by ${approval.by} at ${approval.at}`;
-  return `it is ${action.state} since ${action.createdAt}`;
 }

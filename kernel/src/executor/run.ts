@@ -10,17 +10,16 @@ import {
   type Clock,
   type Emit,
   type Grant,
-  grantSchema,
   instant,
   type Log,
   messageOf,
-  planHash,
   type ResourceApplier,
   type Timer,
 } from '@lab/sdk';
 import type { Disk } from '../disk/disk.ts';
 import type { Work } from '../link/link.ts';
 import { Quarantine } from '../observer/quarantine.ts';
+import { refusalOf } from './offered.ts';
 import { type Confirm, Redemption } from './redeem.ts';
 import { RunBook, type RunRecord, ULID_PATTERN } from './run-book.ts';
 import { TimeFloor } from './time-floor.ts';
@@ -134,7 +133,7 @@ export class Runner {
     let news = false;
     for (const offered of grants) {
       if (this.#book.used(offered.ulid) || this.#book.grant(offered.ulid) !== undefined) continue;
-      const reason = this.#refusal(offered);
+      const reason = refusalOf(offered, this.#ports.node);
       if (reason !== undefined) {
         await this.#refuse(offered, reason);
         continue;
@@ -152,19 +151,6 @@ export class Runner {
       }
     }
     if (news) this.#kick();
-  }
-
-  #refusal(offered: Grant): string | undefined {
-    const parsed = grantSchema.safeParse(offered);
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      return `malformed: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim();
-    }
-    if (!ULID_PATTERN.test(offered.ulid)) return 'malformed: ulid';
-    if (offered.node !== this.#ports.node || offered.change.node !== this.#ports.node)
-      return `it is for ${offered.node}`;
-    if (planHash(offered.change) !== offered.planHash) return 'its planHash is not that of its change';
-    return undefined;
   }
 
   /** Said once. A grant for another node is not ours to void; of any other that names its proposal the hub is told. */
