@@ -1,10 +1,10 @@
 /** What holds for the planner in any world. */
-import type { ActionRow, HoldRow, LinkRow, ObservationRow } from '@lab/sdk';
+import { type ActionRow, type HoldRow, instant, type LinkRow, type ObservationRow } from '@lab/sdk';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GATES } from '../../kernel/src/supervisor/gates.ts';
 import { isOpen } from '../../kernel/src/supervisor/judge.ts';
-import { type Plan, plan, planNode } from '../../kernel/src/supervisor/plan.ts';
+import { type Plan, type PlannedChange, plan, planNode } from '../../kernel/src/supervisor/plan.ts';
 import { scopeOf } from '../../kernel/src/supervisor/scope.ts';
 import { settle } from '../../kernel/src/supervisor/settle.ts';
 import { NOW, type Situation, situation } from './arbitraries.ts';
@@ -183,19 +183,7 @@ describe('settle', () => {
       for (const { id } of said.cancel) after.rows('control', 'action').delete(id);
       for (const made of [...said.create, ...said.cancel.flatMap(({ recreate }) => recreate ?? [])]) {
         expect(isOpen(after.rows<ActionRow>('control', 'action').get(made.id) ?? { state: 'failed' })).toBe(false);
-        const { mode: _mode, planHash, notBefore: _notBefore, ...change } = made;
-        const row = {
-          id: made.id,
-          ulid: 'new',
-          change,
-          planHash,
-          state: 'pending' as const,
-          createdAt: '',
-          failures: 0,
-          proposedAt: [],
-          autoAt: [],
-          event: 'e',
-        };
+        const row = proposed(made, single.world.rows<ActionRow>('control', 'action').get(made.id));
         after.set<ActionRow>('control', 'action', made.id, row);
       }
       for (const id of said.resolved) {
@@ -216,6 +204,29 @@ describe('settle', () => {
     expect(cases).toBeGreaterThan(RUNS.numRuns / 8);
   });
 });
+
+/** The row of a new proposal: what is remembered of earlier ones of its id stays, as in the fold. */
+function proposed(made: PlannedChange, before: ActionRow | undefined): ActionRow {
+  const { mode: _mode, planHash, notBefore: _notBefore, ...change } = made;
+  const { failures = 0, failedAt, rejectedUntil, proposedAt = [], autoAt = [] } = before ?? {};
+  const at = instant(NOW);
+  return {
+    id: made.id,
+    ulid: 'new',
+    change,
+    planHash,
+    state: 'pending',
+    createdAt: at,
+    failures,
+    ...(failedAt === undefined ? {} : { failedAt, failedHash: before?.failedHash ?? before?.planHash ?? planHash }),
+    ...(rejectedUntil === undefined
+      ? {}
+      : { rejectedUntil, rejectedHash: before?.rejectedHash ?? before?.planHash ?? planHash }),
+    proposedAt: [...proposedAt, at],
+    autoAt,
+    event: 'e',
+  };
+}
 
 /** The same situation, but with one open action for each service at most, as the queue has it. */
 function onePerService(at: Situation): Situation {

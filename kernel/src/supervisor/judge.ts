@@ -58,8 +58,8 @@ export function judge(candidate: Candidate, at: NodeCase, policy: EffectivePolic
   const hash = planHash({ type, node: node.name, service, class: cls, from, to, parameters });
   const row = scope.actions.get(id);
   const open = row !== undefined && isOpen(row);
-  const same = row !== undefined && row.planHash === hash ? row : undefined;
-  const silenced = open || same === undefined ? undefined : silence(candidate, same, at);
+  const standing = open && row.planHash === hash;
+  const silenced = row === undefined || standing ? undefined : silence(candidate, hash, row, at);
   if (silenced !== undefined) return silenced;
 
   const notes: string[] = [];
@@ -86,7 +86,8 @@ export function judge(candidate: Candidate, at: NodeCase, policy: EffectivePolic
   const proposals = countProposals(row, open, at);
   const flaps = proposals >= fleet.settings.flapping.proposals;
   if (flaps) notes.push(`flapping: ${proposals} proposals in ${spanText(fleet.settings.flapping.withinMs)}`);
-  if (same !== undefined && same.failures > 0) notes.push(`failed ${timesText(same.failures)} before`);
+  const failures = row === undefined ? 0 : failuresOf(row, hash);
+  if (failures > 0) notes.push(`failed ${timesText(failures)} before`);
 
   const change: Change = {
     id,
@@ -136,30 +137,29 @@ function modeOf(cls: ActionClass, policy: EffectivePolicy): Mode {
   return cls === 'person' ? 'ask' : policy[cls];
 }
 
-/** Rejected, or failed a while ago. */
-function silence(candidate: Candidate, row: ActionRow, at: NodeCase): Judged | undefined {
+/** This change was rejected, or failed a while ago. */
+function silence(candidate: Candidate, hash: string, row: ActionRow, at: NodeCase): Judged | undefined {
   const { now, fleet } = at.scope.args;
-  if (row.rejectedUntil !== undefined && Date.parse(row.rejectedUntil) > now) {
-    const note = `rejected${row.reason === undefined || row.reason === '' ? '' : ` (${row.reason})`}, silent until ${timeText(row.rejectedUntil, now)} or until it resolves`;
-    return waits(candidate, 'rejection', note, row.rejectedUntil);
+  const reason = row.reason === undefined || row.reason === '' || isOpen(row) ? '' : ` (${row.reason})`;
+  const rejected = (row.rejectedHash ?? row.planHash) === hash ? row.rejectedUntil : undefined;
+  if (rejected !== undefined && Date.parse(rejected) > now) {
+    const note = `rejected${reason}, silent until ${timeText(rejected, now)} or until it resolves`;
+    return waits(candidate, 'rejection', note, rejected);
   }
-  if (row.failures > 0 && row.failedAt !== undefined) {
-    const { firstMs, maxMs } = fleet.settings.backoff;
-    const backoffMs = Math.min(maxMs, firstMs * 2 ** (row.failures - 1));
-    const failedAt = Date.parse(row.failedAt);
-    // A failure further in the future than its backoff is that of a clock that was set back since.
-    if (Math.abs(now - failedAt) < backoffMs) {
-      const next = instant(failedAt + backoffMs);
-      const reason = row.reason === undefined || row.reason === '' ? '' : ` (${row.reason})`;
-      return waits(
-        candidate,
-        'backoff',
-        `failed ${timesText(row.failures)}${reason}, tried again ${timeText(next, now)}`,
-        next,
-      );
-    }
-  }
-  return undefined;
+  const failures = failuresOf(row, hash);
+  const failedAt = Date.parse(row.failedAt ?? '');
+  const { firstMs, maxMs } = fleet.settings.backoff;
+  const backoffMs = Math.min(maxMs, firstMs * 2 ** (failures - 1));
+  // A failure further in the future than its backoff is that of a clock that was set back since.
+  if (failures === 0 || !(Math.abs(now - failedAt) < backoffMs)) return undefined;
+  const next = instant(failedAt + backoffMs);
+  const note = `failed ${timesText(failures)}${reason}, tried again ${timeText(next, now)}`;
+  return waits(candidate, 'backoff', note, next);
+}
+
+/** Failures in a row of this very change. */
+function failuresOf(row: ActionRow, hash: string): number {
+  return (row.failedHash ?? row.planHash) === hash ? row.failures : 0;
 }
 
 function limitReached(at: NodeCase, service: string | null, policy: EffectivePolicy): string | undefined {

@@ -92,9 +92,13 @@ export interface ActionRow {
   readonly endedAt?: string;
   /** A rejection silences its drift until then. */
   readonly rejectedUntil?: string;
-  /** Failures in a row; a completion clears them. */
+  /** planHash of what was rejected; absent: this proposal's. A heal and a change may share an id. */
+  readonly rejectedHash?: string;
+  /** Failures in a row of one change; its completion clears them. */
   readonly failures: number;
   readonly failedAt?: string;
+  /** planHash of what failed; absent: this proposal's. */
+  readonly failedHash?: string;
   /** Proposals of this id, newest last, at most 16. */
   readonly proposedAt: readonly string[];
   /** Heals approved by policy, newest last, at most 16. */
