@@ -238,6 +238,31 @@ describe('a file moved by hand', () => {
     await expectSound(machine, desk);
   });
 
+  it('of a granted one is asked of the node once, and cancelled when that confirms', async () => {
+    for (const how of ['moved', 'removed'] as const) {
+      const machine = new Machine();
+      const house = await openHouse(machine.disk());
+      const asked: string[] = [];
+      const byHand = new ByHand({
+        ...house.ports,
+        store: house.store,
+        onHand: async ({ move }) => void asked.push(move),
+        onRefused: async () => {},
+      });
+      const action = await walk(house.store, await house.store.propose(change(), PAUL), ['approve']);
+      if (how === 'moved') await house.disk.move(`${DIR}/approved/${ID}.json`, `${DIR}/cancelled/${ID}.json`);
+      else await house.disk.remove(`${DIR}/approved/${ID}.json`);
+      for (let n = 0; n < 6; n++) await byHand.scan();
+      expect(asked).toEqual(['cancel']);
+      expect(house.store.get(ID)?.state).toBe('approved');
+      await walk(house.store, action, ['cancel']);
+      await byHand.scan();
+      await byHand.scan();
+      expect(await house.disk.list(`${DIR}/cancelled`)).toEqual([`${ID}@${action.ulid}.json`]);
+      expect((await openHouse(machine.disk())).store.list().map(({ state }) => state)).toEqual(['cancelled']);
+    }
+  });
+
   it('where only lab moves files goes to quarantine', async () => {
     const desk = await openDesk(new Machine());
     const action = await desk.store.propose(change(), PAUL);

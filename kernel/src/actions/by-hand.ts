@@ -46,6 +46,7 @@ export interface ByHandPorts {
 }
 
 const HAND: Who = { by: 'file', via: 'file' };
+const HAND_MOVES: readonly HandMove[] = ['approve', 'reject', 'cancel'];
 const FOLDER_MOVES: Partial<Record<ActionState, HandMove>> = {
   approved: 'approve',
   rejected: 'reject',
@@ -58,6 +59,8 @@ export class ByHand {
   #seen = new Map<string, string>();
   /** Open actions whose file was not there in the last scan, by ULID. */
   #missing = new Set<string>();
+  /** What was asked for by hand and is not through yet (a node has to confirm a cancellation): asked once. */
+  readonly #asked = new Set<string>();
   /** Strange things that stay where they are; said already. */
   readonly #left = new Set<string>();
 
@@ -148,9 +151,13 @@ export class ByHand {
   }
 
   async #hand(hand: Hand, path: string): Promise<void> {
+    const asked = askedKey(hand.action, hand.move);
+    if (this.#asked.has(asked)) return;
+    this.#asked.add(asked);
     try {
       await this.#ports.onHand(hand);
     } catch (cause) {
+      this.#asked.delete(asked);
       if (!(cause instanceof LabError)) throw cause;
       if (cause.code === 'stale' && hand.move === 'approve') return this.#fail(hand.action, path, cause.message);
       // Somebody was first. If its file still stands where it does not belong, the next look finds that.
@@ -214,7 +221,13 @@ export class ByHand {
       });
     }
     this.#missing = missing;
+    const open = new Set(store.open().flatMap((action) => HAND_MOVES.map((move) => askedKey(action, move))));
+    for (const asked of this.#asked) if (!open.has(asked)) this.#asked.delete(asked);
   }
+}
+
+function askedKey({ ulid, state }: StatedAction, move: HandMove): string {
+  return `${ulid} ${state} ${move}`;
 }
 
 const GONE = 'gone';

@@ -141,7 +141,7 @@ export class ActionStore {
         await disk.replace(target, textOf(made));
         if (placed.path !== target) await disk.remove(placed.path);
         await disk.remove(old);
-      } else if (Object.keys(patch).length === 0) {
+      } else if (Object.keys(patch).length === 0 && (await disk.stat(old)) !== undefined) {
         await disk.move(old, target);
       } else {
         await this.#create(target, made);
