@@ -69,7 +69,7 @@ table has ages. While following, \`-o json\` is one object a line.
 
 ## Approving names what was seen
 
-\`status\`, \`plan\`, \`actions\` and \`show\` remember what they have shown you: for each pending action its proposal and the hash of its
+\`status\`, \`plan\`, \`actions\`, \`show\` and \`up\` remember what they have shown you: for each pending action its proposal and the hash of its
 change (\`state/seen-<uid>.json\` of the root, or \`$XDG_STATE_HOME/lab\`). \`lab approve\` and \`lab apply\` send exactly that. If the
 change became another since, the approval is refused as stale (exit 5). What was not shown is shown and asked for on a terminal;
 elsewhere it takes \`--hash\` or \`--yes\` (exit 2 without). JSON output counts as shown to nobody.

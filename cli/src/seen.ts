@@ -36,6 +36,8 @@ export class Seen {
   show(actions: readonly ActionView[], nowMs: number): void {
     const pending = actions.filter((action) => action.state === 'pending');
     if (pending.length === 0) return;
+    // Read anew: `lab up` lives long, and other commands have shown things since.
+    this.#all = undefined;
     const all = this.#load();
     const at = new Date(nowMs).toISOString();
     for (const { id, ulid, planHash, from, to } of pending) {

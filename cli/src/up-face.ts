@@ -17,6 +17,8 @@ export interface UpFaceOptions {
   readonly url: string;
   /** Undefined while nobody answers. */
   status(): Promise<StatusView | undefined>;
+  /** This was shown as it is: a bare `lab approve` may send it. */
+  shown(action: ActionView): void;
 }
 
 const STARTING_POLL_MS = 150;
@@ -106,6 +108,7 @@ export class UpFace {
     const { text, tone } = shaped(actionState(action.state), action.id);
     this.#line(tone ?? 'wait', text.slice(0, 1), `${action.id}: ${action.why.text}`);
     this.#options.io.err(`  lab approve ${action.id}\n`);
+    this.#options.shown(action);
   }
 
   #line(tone: Tone, shape: string, text: string): void {

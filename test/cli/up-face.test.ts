@@ -10,6 +10,7 @@ function setup(errTerminal = false) {
   const said = { out: '', err: '' };
   let now: StatusView | undefined;
   let readies = 0;
+  const shown: string[] = [];
   const io = {
     errTerminal,
     out: (text: string) => {
@@ -19,7 +20,14 @@ function setup(errTerminal = false) {
       said.err += text;
     },
   };
-  const face = new UpFace({ io, style: noStyle, clock, url: 'http://127.0.0.1:18180', status: async () => now });
+  const face = new UpFace({
+    io,
+    style: noStyle,
+    clock,
+    url: 'http://127.0.0.1:18180',
+    status: async () => now,
+    shown: (action) => shown.push(action.id),
+  });
   const stop = new AbortController();
   const running = face.run(stop.signal, () => {
     readies++;
@@ -36,7 +44,7 @@ function setup(errTerminal = false) {
     await running;
     expect(clock.waiting).toBe(0);
   };
-  return { said, then, end, face, readies: () => readies };
+  return { said, then, end, face, shown, readies: () => readies };
 }
 
 const unsettled = (...settling: string[]) => status({ settled: false, settling, pending: [] });
@@ -44,7 +52,7 @@ const calm = (over: Partial<StatusView> = {}) =>
   status({ pending: [], services: [serviceView('piha', 'agent-system')], ...over });
 
 it('says how far it is, then ready once, then what waits and what to type', async () => {
-  const { said, then, end, readies } = setup();
+  const { said, then, end, readies, shown } = setup();
   expect(await then(undefined)).toBe('starting\n');
   expect(await then(unsettled('piha has not spoken yet', 'x is starting'))).toBe(
     'piha has not spoken yet, and 1 more\n',
@@ -56,6 +64,7 @@ it('says how far it is, then ready once, then what waits and what to type', asyn
   expect(ready).toContain('lab approve redeploy-piha-agent-system\n');
   expect(await then(status({ pending: [REDEPLOY] }))).toBe('');
   expect(readies()).toBe(1);
+  expect(shown).toEqual(['redeploy-piha-agent-system']);
   await end();
 });
 

@@ -28,7 +28,14 @@ export async function up(context: Context, launch: Launch): Promise<number> {
     });
   }
   const url = `http://127.0.0.1:${settings.port}`;
-  const face = new UpFace({ io, style: errStyle, clock: io.clock, url, status: () => statusOf(context, url) });
+  const face = new UpFace({
+    io,
+    style: errStyle,
+    clock: io.clock,
+    url,
+    status: () => statusOf(context, url),
+    shown: (action) => context.seen.show([action], io.clock.now()),
+  });
   const ended = new AbortController();
   const daemon = launch((line) => face.line(line));
   const undo = io.onInterrupt(() => {
