@@ -172,13 +172,14 @@ function bottledProvider(outside: Outside, life: Life): Plugin {
     capabilities: [],
     setup: ({ services }) => {
       const provider = new FakeProvider(services.emit, outside.machine(services.place.node));
+      const make = provider.deploy.bind(provider);
       const forever = new Promise<never>(() => {});
       const deploy: ServiceProvider['deploy'] = async (spec, run) => {
         if (life.dead) return forever;
         const alive = (await provider.preimage(spec.service)) !== null;
         const done = (await provider.trace(spec.service, run.run)).state === 'done';
         if (!done) outside.made.push({ run: run.run, service: spec.service, alive });
-        return provider.deploy(spec, run);
+        return make(spec, run);
       };
       provider.deploy = deploy;
       provider.restart = deploy;

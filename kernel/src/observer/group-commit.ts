@@ -71,13 +71,13 @@ export class GroupCommit<Q, R> {
   }
 
   #start(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) await this.exclusive(() => this.#group(this.#take()));
+    // In the same turn as the look above: a request that came in between would wait for one that never comes.
+    this.#running = undefined;
   }
 
   #take(): Waiting<Q, R>[] {
