@@ -3,6 +3,7 @@
  * said of it.
  */
 import { type ActionRow, type ApprovedRow, instant, type PressureRow, type ServiceRow, serviceKey } from '@lab/sdk';
+import { isOpen } from '../../kernel/src/supervisor/judge.ts';
 import type { PlannedChange } from '../../kernel/src/supervisor/plan.ts';
 import { runningRow, type StatedWorld } from './fleet-builder.ts';
 
@@ -74,7 +75,7 @@ function completed(world: StatedWorld, planned: PlannedChange, now: number): voi
     createdAt: before?.createdAt ?? at,
     endedAt: at,
     failures: 0,
-    proposedAt: [...(before?.proposedAt ?? []), at].slice(-16),
+    proposedAt: [...(before?.proposedAt ?? []), ...(before !== undefined && isOpen(before) ? [] : [at])].slice(-16),
     autoAt: [...(before?.autoAt ?? []), ...(byPolicy ? [at] : [])].slice(-16),
     event: `e${world.ord}`,
   });

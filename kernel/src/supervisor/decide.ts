@@ -22,7 +22,7 @@ export function decide(node: NodeCase['node'], scope: PlanScope, changes: Planne
     if (desired !== undefined && scope.holds.has(desired.key)) continue;
     const pause = service === null ? undefined : maintenanceOf(node, service, scope.maintenance, scope.args.fleet);
     if (pause !== undefined) {
-      waiting.push(maintenanceWaiting(node.name, service, pause));
+      waiting.push(maintenanceWaiting(node.name, service, pause, scope.args.now));
       continue;
     }
     const made = choose(candidates, scope.open.get(subject) ?? [], at, desired?.policy ?? node.policy, waiting);
@@ -92,13 +92,12 @@ function underWay(
 ): PlannedChange | undefined {
   const own = candidates.find(({ id, drift }) => id === open.id && drift.class === open.change.class);
   const change = own === undefined ? undefined : judge(own, at, policy).change;
-  if (change?.planHash === open.planHash) return change;
-  const next = candidates[0];
-  const doing = open.state === 'running' ? 'which runs' : `which is ${open.state}`;
-  const note = waitingText(open.id, doing);
+  const goesOn = change?.planHash === open.planHash ? change : undefined;
+  const next = candidates.find(({ drift }) => goesOn === undefined || isHeal(drift) !== isHeal(goesOn));
+  const note = `the ${open.change.class} (${open.id}) ${open.state === 'running' ? 'runs' : `is ${open.state}`}`;
   const entry = next === undefined ? undefined : waits(next, 'action', note).waiting;
   if (entry !== undefined) waiting.push(entry);
-  return undefined;
+  return goesOn;
 }
 
 /** The one that is pending already while its drift holds, else the most urgent. */
@@ -125,12 +124,8 @@ function between(heal: Judged | undefined, other: Judged | undefined, open: Acti
 function loser(lost: Judged, chosen: Judged | undefined): Waiting {
   if (lost.waiting !== undefined) return lost.waiting;
   const { drift, id } = lost.candidate;
-  const note = chosen === undefined ? [] : [waitingText(chosen.candidate.id, 'which comes first')];
+  const note = chosen === undefined ? [] : [`the ${chosen.candidate.drift.class} (${chosen.candidate.id}) comes first`];
   return { node: drift.node, service: drift.service, id, why: whyOf(drift, note, 'action') };
-}
-
-function waitingText(id: string, what: string): string {
-  return `waits for ${id}, ${what}`;
 }
 
 function isHeal(of: Pick<Drift, 'class'>): boolean {

@@ -49,15 +49,16 @@ function closedGate(node: FleetNode, scope: PlanScope): Waiting | undefined {
   }
   if (silent) return silentGate(name, scope);
   const pause = maintenanceOf(node, null, scope.maintenance, args.fleet);
-  return pause === undefined ? undefined : maintenanceWaiting(name, null, pause);
+  return pause === undefined ? undefined : maintenanceWaiting(name, null, pause, args.now);
 }
 
 export function maintenanceWaiting(
   node: string,
   service: string | null,
   pause: { readonly until: string; readonly by: string; readonly reason: string },
+  now: number,
 ): Waiting {
-  const text = `in maintenance until ${timeText(pause.until)}, by ${pause.by}: ${pause.reason}`;
+  const text = `in maintenance until ${timeText(pause.until, now)}, by ${pause.by}: ${pause.reason}`;
   const why = { rule: 'maintenance', text, evidence: [], waitsFor: 'maintenance', nextTry: pause.until };
   return { node, service, id: null, why };
 }

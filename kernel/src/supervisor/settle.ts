@@ -62,7 +62,7 @@ export function settle(
     ({ id, node, service }) =>
       !kept.has(id) && !recreated.has(id) && (service === null || !busy.has(subjectOf(node, service))),
   );
-  return { create, cancel, resolved: resolvedIn(plan, gated, args) };
+  return { create, cancel, resolved: resolvedIn(plan, gated, cancel, args) };
 }
 
 function endOf(
@@ -86,14 +86,20 @@ function endOf(
 }
 
 /** Rows that remember something, of which the plan says nothing although it could see. */
-function resolvedIn(plan: Plan, gated: ReadonlySet<string>, { world }: Pick<PlanArgs, 'world'>): string[] {
+function resolvedIn(
+  plan: Plan,
+  gated: ReadonlySet<string>,
+  cancel: readonly Cancel[],
+  { world }: Pick<PlanArgs, 'world'>,
+): string[] {
+  const ended = new Set(cancel.map(({ id }) => id));
   const mentioned = new Set<string>();
   for (const { id, node, service } of [...plan.changes, ...plan.waiting]) {
     mentioned.add(service === null ? (id ?? node) : subjectOf(node, service));
   }
   const resolved: string[] = [];
   for (const row of world.rows<ActionRow>('control', 'action').values()) {
-    if ((row.failures === 0 && row.rejectedUntil === undefined) || isOpen(row)) continue;
+    if ((row.failures === 0 && row.rejectedUntil === undefined) || (isOpen(row) && !ended.has(row.id))) continue;
     const { node, service } = row.change;
     if (isGated(node, service, gated)) continue;
     if (!mentioned.has(service === null ? row.id : subjectOf(node, service))) resolved.push(row.id);
