@@ -28,9 +28,15 @@ export class EventHouse {
   readonly clock = new FakeClock();
   readonly log = new KeptLog();
   readonly registry = new EventRegistry(TEST_TYPES);
+  readonly #life: string;
   #ids = 0;
 
-  readonly randomId = (): string => `id${(this.#ids++).toString(36).padStart(10, '0')}`;
+  /** `life`: two characters that tell its random ids from those of another life on the same disk. */
+  constructor(life = 'id') {
+    this.#life = life;
+  }
+
+  readonly randomId = (): string => `${this.#life}${(this.#ids++).toString(36).padStart(10, '0')}`;
 
   edge(disk: Disk, more: Partial<EdgeLogOptions> = {}): Promise<EdgeLog> {
     const { clock, log, registry, randomId } = this;

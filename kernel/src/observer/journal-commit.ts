@@ -75,10 +75,9 @@ export class JournalCommit {
       });
     }
     const bad: { readonly seq: number; readonly line: string; readonly reason: string }[] = [];
-    // A range that was dropped may be passed on the way: then the next line is not the next seq, and is skipped.
-    for (let index = position - from + 1; index < lines.length; index++) {
-      const line = lines[index] ?? '';
+    for (const [index, line] of lines.entries()) {
       const seq = from + index;
+      // It is here already, or lies in a range that was dropped and is passed now.
       if (seq <= this.staged.seq(node, log, cls)) continue;
       const event = judge(this.#registry, line, { node, log, class: cls, seq });
       if (typeof event === 'string') {
