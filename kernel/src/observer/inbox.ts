@@ -74,6 +74,8 @@ export class Inbox {
   async #scan(): Promise<Delivered> {
     const { disk, log } = this.#options;
     let [files, events, quarantined] = [0, 0, 0];
+    // So that others find where to put things.
+    await disk.makeDir(this.#dir);
     for (const name of await disk.list(this.#dir)) {
       // A dot in front: somebody is still writing it.
       if (name.startsWith('.')) continue;
