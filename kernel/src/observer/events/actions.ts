@@ -29,6 +29,17 @@ function keep(times: readonly string[], at: string): readonly string[] {
   return [...times, at].slice(-TIMES_KEPT);
 }
 
+/** A heal and a change may share an id: what was rejected or has failed is still known while the other has its turn. */
+function remembered(before: ActionRow | undefined): Pick<ActionRow, 'failures'> & Partial<ActionRow> {
+  if (before === undefined) return { failures: 0 };
+  const { failures, failedAt, failedHash = before.planHash, rejectedUntil, rejectedHash = before.planHash } = before;
+  return {
+    failures,
+    ...(failedAt === undefined ? {} : { failedAt, failedHash }),
+    ...(rejectedUntil === undefined ? {} : { rejectedUntil, rejectedHash }),
+  };
+}
+
 const proposed: EventType = {
   type: 'action_proposed',
   class: 'control',
@@ -46,8 +57,7 @@ const proposed: EventType = {
       planHash,
       state: 'pending',
       createdAt: event.at,
-      failures: before?.failures ?? 0,
-      ...(before?.failedAt === undefined ? {} : { failedAt: before.failedAt }),
+      ...remembered(before),
       proposedAt: keep(before?.proposedAt ?? [], event.at),
       autoAt: before?.autoAt ?? [],
       event: event.id,
@@ -83,7 +93,7 @@ const completed: EventType = {
     ...row,
     state: 'completed',
     endedAt: event.at,
-    failures: 0,
+    failures: (row.failedHash ?? row.planHash) === row.planHash ? 0 : row.failures,
   })),
 };
 const rememberCompleted = completed.fold;
@@ -186,7 +196,7 @@ const resolved: EventType = {
     for (const id of event.data.ids as string[]) {
       const row = table.get(id);
       if (row === undefined) continue;
-      const { rejectedUntil: _until, failedAt: _at, ...rest } = row;
+      const { rejectedUntil: _until, rejectedHash: _rejected, failedAt: _at, failedHash: _failed, ...rest } = row;
       table.set(id, { ...rest, failures: 0 });
     }
   },
@@ -205,6 +215,7 @@ export const ACTION_EVENTS: readonly EventType[] = [
     endedAt: event.at,
     reason: event.data.reason as string,
     rejectedUntil: event.data.until as string,
+    rejectedHash: row.planHash,
   })),
   moved('action_cancelled', 'info', { by: z.string().optional(), reason: z.string() }, (row, event) => ({
     ...row,
@@ -227,8 +238,9 @@ export const ACTION_EVENTS: readonly EventType[] = [
     state: 'failed',
     endedAt: event.at,
     reason: event.data.reason as string,
-    failures: row.failures + 1,
+    failures: (row.failedHash ?? row.planHash) === row.planHash ? row.failures + 1 : 1,
     failedAt: event.at,
+    failedHash: row.planHash,
   })),
   resolved,
   run('action_run_started', 'started', 'info', { pre: z.string().nullable() }),
