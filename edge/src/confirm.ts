@@ -29,6 +29,9 @@ export function confirmOn(world: LocalWorld, clock: Clock, node: string) {
           healthIsPositive(healthOf(row))
         )
           finish({ healthSeq: row.seq });
+        // What was made has ended: nothing that comes after it can confirm this run.
+        else if (row !== undefined && row.instance === instance && row.state !== 'running')
+          finish({ reason: unconfirmed(row, instance) });
       };
       const timer = clock.after(timeoutMs, () =>
         finish({ reason: unconfirmed(world.view.rows<ServiceRow>('health', 'service').get(key), instance) }),

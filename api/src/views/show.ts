@@ -1,5 +1,13 @@
 /** Everything about one node, service or action, and through which label it came. */
-import { type EventView, LabError, parseServiceKey, type ServiceKey, type ShowView, type Trace } from '@lab/sdk';
+import {
+  type EventView,
+  LabError,
+  parseServiceKey,
+  type ServiceKey,
+  type ServiceRow,
+  type ShowView,
+  type Trace,
+} from '@lab/sdk';
 import { actionView } from './actions.ts';
 import type { ViewInput } from './input.ts';
 import { nodeView } from './nodes.ts';
@@ -50,9 +58,10 @@ export async function showView(
     };
   }
   const key = parseServiceKey(name);
+  const row = input.world.rows<ServiceRow>('health', 'service').get(name);
   const known =
     key !== undefined &&
-    (input.fleet.services.has(name as ServiceKey) || input.world.rows('health', 'service').has(name));
+    (input.fleet.services.has(name as ServiceKey) || (row !== undefined && row.state !== 'removed'));
   if (key === undefined || !known)
     throw new LabError('not_found', `there is no node, service or action ${name}`, {
       at: name,
