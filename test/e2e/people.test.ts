@@ -169,7 +169,7 @@ describe('files moved by hand', () => {
 describe('garbage', () => {
   const GARBAGE: Readonly<Record<string, string>> = {
     'actions/pending/redeploy-barn-hen.json': '{"id":"redeploy-barn-hen"',
-    'actions/pending/..%2f..%2fetc.json': JSON.stringify({ id: '../../etc/passwd', type: 'redeploy' }),
+    'actions/pending/outside.json': JSON.stringify({ id: '../../etc/passwd', type: 'redeploy' }),
     'actions/approved/nonsense.json': '\u0000\u0001\u0002',
     'actions/running/made-up.json': '[]',
     'actions/completed/empty.json': '',
