@@ -4,16 +4,15 @@
  */
 import { join } from 'node:path';
 import type { Disk } from '@lab/kernel/disk/disk';
-import { z } from 'zod';
 
 export const STRIKES_TO_DISABLE = 2;
 
-const schema = z.record(
-  z.string(),
-  z.object({ strikes: z.int().nonnegative(), disabledAt: z.string().optional(), reason: z.string() }),
-);
-export type Strikes = z.infer<typeof schema>;
-export type Strike = Strikes[string];
+export interface Strike {
+  readonly strikes: number;
+  readonly disabledAt?: string;
+  readonly reason: string;
+}
+export type Strikes = Readonly<Record<string, Strike>>;
 export type StrikeDisk = Pick<Disk, 'read' | 'replace'>;
 
 export function strikesPath(root: string): string {
@@ -24,11 +23,22 @@ export function strikesPath(root: string): string {
 export async function readStrikes(disk: StrikeDisk, root: string): Promise<Strikes> {
   try {
     const data = await disk.read(strikesPath(root), 1 << 20);
-    const parsed = schema.safeParse(data === undefined ? {} : JSON.parse(new TextDecoder().decode(data)));
-    return parsed.success ? parsed.data : {};
+    const said: unknown = data === undefined ? {} : JSON.parse(new TextDecoder().decode(data));
+    const entries = Object.entries(said ?? {}).filter((entry): entry is [string, Strike] => isStrike(entry[1]));
+    return Object.fromEntries(entries);
   } catch {
     return {};
   }
+}
+
+function isStrike(value: unknown): value is Strike {
+  if (typeof value !== 'object' || value === null) return false;
+  const { strikes, reason, disabledAt }: Partial<Record<keyof Strike, unknown>> = value;
+  return (
+    Number.isInteger(strikes) &&
+    typeof reason === 'string' &&
+    (disabledAt === undefined || typeof disabledAt === 'string')
+  );
 }
 
 /** For the plugin host: ids that are not to run, with the reason. */
