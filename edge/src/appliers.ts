@@ -21,6 +21,8 @@ export interface ApplierArgs {
 type ServiceVerb = (change: Change, service: string, run: RunContext) => Promise<Applied>;
 
 export function serviceApplier({ provider, specs, told }: ApplierArgs): ResourceApplier {
+  /** A service that nobody monitors is done once it runs. */
+  const verifyOf = (service: string): 'health' | 'none' => (told.entry(service)?.monitor === false ? 'none' : 'health');
   const make: ServiceVerb = async (change, service, run) => {
     const digest = change.to ?? told.approved(service);
     if (digest === null)
@@ -34,8 +36,7 @@ export function serviceApplier({ provider, specs, told }: ApplierArgs): Resource
       change.type === 'redeploy' || change.type === 'service_start'
         ? await provider.deploy(spec, run)
         : await provider.restart(spec, run);
-    const monitored = told.entry(service)?.monitor !== false;
-    return { instance: made.instance, verify: monitored ? 'health' : 'none' };
+    return { instance: made.instance, verify: verifyOf(service) };
   };
   const verbs: Readonly<Record<string, ServiceVerb>> = {
     redeploy: make,
@@ -59,7 +60,11 @@ export function serviceApplier({ provider, specs, told }: ApplierArgs): Resource
       if (verb === undefined) throw new LabError('invalid', `a service knows no ${change.type}`, { at: change.id });
       return verb(change, nameOf(change), run);
     },
-    trace: (change, run) => provider.trace(nameOf(change), run),
+    trace: async (change, run) => {
+      const trace = await provider.trace(nameOf(change), run);
+      const makes = change.type !== 'service_stop' && change.type !== 'remove';
+      return trace.state === 'done' ? { ...trace, verify: makes ? verifyOf(nameOf(change)) : 'none' } : trace;
+    },
     diagnose: (change) => provider.diagnose(nameOf(change)),
   };
 }

@@ -242,12 +242,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       { everyMs: POSITIONS_EVERY_MS, run: () => memory.print() },
       ...memory.housekeeping(fleet),
     ],
-    closing: [
-      () => source.stop(),
-      () => closing.abort(),
-      () => api?.close(),
-      () => memory.close(),
-    ],
+    closing: [() => source.stop(), () => closing.abort(), () => api?.close(), () => memory.close()],
   });
 
   async function listen(port: number, app: ReturnType<typeof createApp>): Promise<Pick<Served, 'url' | 'close'>> {

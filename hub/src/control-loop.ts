@@ -32,8 +32,10 @@ const POLICY: Who = { by: 'policy', via: 'policy' };
 const LAB: Who = { by: 'lab', via: 'lab' };
 /** A burst of events is planned once. */
 const GATHER_MS = 15;
-/** Windows open, backoffs end and files are moved by hand without any event. */
+/** Windows open and backoffs end without any event. */
 const TICK_MS = 1_000;
+/** What else only time brings is found at least so often. */
+const AGAIN_MS = 10_000;
 
 export interface LoopArgs {
   readonly fleet: () => Fleet;
@@ -58,6 +60,7 @@ const NOTHING: Plan = { changes: [], waiting: [] };
 export class ControlLoop {
   readonly #args: LoopArgs;
   #plan: Plan = NOTHING;
+  #plannedAt = Number.NEGATIVE_INFINITY;
   #queuing: ReadonlyMap<string, { waitsFor: string; nextTry?: string }> = new Map();
   #turn: Promise<void> | undefined;
   #again = false;
@@ -86,7 +89,7 @@ export class ControlLoop {
 
   start(): void {
     this.#tick = this.#args.clock.every(TICK_MS, () => {
-      void this.#chores().then(() => this.nudge());
+      void this.#chores().then(() => (this.#isDue() ? this.turn() : undefined));
     });
     this.nudge();
   }
@@ -121,6 +124,15 @@ export class ControlLoop {
     }
   }
 
+  /** Whether time alone may have changed the plan: something was to be tried by now, something is open, or it was long ago. */
+  #isDue(): boolean {
+    const { clock, store } = this.#args;
+    if (this.#closed || this.#turn !== undefined) return false;
+    if (clock.monotonic() - this.#plannedAt >= AGAIN_MS || store.open().length > 0) return true;
+    const now = instant(clock.now());
+    return this.#plan.waiting.some(({ why }) => why.nextTry !== undefined && why.nextTry <= now);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#tick?.cancel();
@@ -133,6 +145,7 @@ export class ControlLoop {
     await followRuns(this.#args);
     const { fleet, world, links, resources, clock, store } = this.#args;
     const args: PlanArgs = { fleet: fleet(), world: world(), links: links(), resources, now: clock.now() };
+    this.#plannedAt = clock.monotonic();
     this.#plan = plan(args);
     await this.#settle(args);
     await this.#approveByPolicy();
@@ -197,7 +210,7 @@ export class ControlLoop {
     for (const action of open) {
       const by = cancelledBy(action);
       if (by !== undefined && (action.state === 'approved' || action.state === 'running'))
-        of(action.node).cancelled.push({ ulid: action.ulid, by });
+        of(action.node).cancelled.push({ ulid: action.ulid, by, id: action.id });
     }
     for (const action of queue.start)
       if (cancelledBy(action) === undefined)

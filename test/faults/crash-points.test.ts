@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MemoryDisk } from '../../kernel/testing/memory-disk.ts';
 import { TempFleet } from '../../kernel/testing/temp-fleet.ts';
 import { Life, Outside } from './bottle.ts';
-import { converged, keepsItsPromises } from './promises.ts';
+import { accountOf, converged, keepsItsPromises } from './promises.ts';
 
 let fleet: TempFleet;
 beforeAll(async () => {
@@ -67,8 +67,10 @@ async function lifeOf(at: number | undefined, when: 'before' | 'after') {
 async function recovers(outside: Outside, disk: MemoryDisk, what: string): Promise<void> {
   const life = await Life.begin(outside, disk, fleet.dir);
   await story(life);
-  expect(converged(life), `converges after a crash ${what}`).toBe(true);
-  await keepsItsPromises(life, disk, outside);
+  expect(converged(life), `converges after a crash ${what}\n${accountOf(life)}`).toBe(true);
+  await keepsItsPromises(life, disk, outside).catch((cause: unknown) => {
+    throw new Error(`${what}: ${String(cause)}\n${accountOf(life)}`);
+  });
   await life.end();
 }
 
@@ -78,4 +80,38 @@ it('undisturbed, the story ends well', async () => {
   expect(outside.made).toHaveLength(2);
   await keepsItsPromises(life, disk, outside);
   await life.end();
+});
+
+it('the power goes before and after each durable act, and after every step of it', { timeout: 600_000 }, async () => {
+  const whole = await lifeOf(undefined, 'before');
+  const acts = whole.life.disk.acts.length;
+  await whole.life.end();
+  expect(acts, 'durable acts of the story').toBeGreaterThan(80);
+  let cuts = 0;
+  let steps = 0;
+  for (let at = 1; at <= acts; at++) {
+    const before = await lifeOf(at, 'before');
+    if (!before.life.dead) break;
+    const from = before.disk.ops.length;
+    await recovers(
+      before.outside.fork(),
+      before.disk.crash({ keep: 'synced' }),
+      `before act ${at} (${before.life.disk.acts.at(-1)})`,
+    );
+    const after = await lifeOf(at, 'after');
+    const to = after.disk.ops.length;
+    const what = `after act ${at} (${after.life.disk.acts.at(-1)})`;
+    await recovers(after.outside.fork(), after.disk.crash({ keep: 'all' }), `${what}, everything kept`);
+    for (let step = Math.min(from, to - 1) + 1; step <= to; step++) {
+      await recovers(
+        after.outside.fork(),
+        after.disk.at(step, { keep: 'synced' }),
+        `${what}, at step ${step} of the disk`,
+      );
+      steps += 1;
+    }
+    cuts += 2;
+  }
+  expect(cuts).toBeGreaterThan(160);
+  expect(steps).toBeGreaterThan(cuts);
 });

@@ -74,3 +74,25 @@ export function converged(life: Life): boolean {
     );
   return open.length === 0 && healthy && !life.daemon.hub.parts.loop.busy;
 }
+
+/** What a person would want to know of a life that did not end well. */
+export function accountOf(life: Life): string {
+  const { observer, loop } = life.daemon.hub.parts;
+  const world = observer.world;
+  const rows = (cls: 'control' | 'health', kind: string): string =>
+    [...world.rows<object>(cls, kind)].map(([key, row]) => `  ${kind} ${key} ${JSON.stringify(row)}`).join('\n');
+  const machines = [...life.outside.machines].flatMap(([node, { services }]) =>
+    [...services].map(([name, one]) => `  machine ${node}/${name} ${one.instance} ${one.phase} ${one.run}`),
+  );
+  const log = life.log.lines
+    .slice(-20)
+    .map(({ level, message, fields }) => `  ${level} ${message} ${JSON.stringify(fields)}`);
+  return [
+    rows('control', 'action'),
+    rows('control', 'run'),
+    rows('health', 'service'),
+    ...machines,
+    `  busy ${loop.busy}, waiting ${JSON.stringify(loop.planned.waiting)}, clock ${new Date(life.outside.clock.now()).toISOString()}`,
+    ...log,
+  ].join('\n');
+}
