@@ -40,7 +40,17 @@ export class EventHouse {
 
   edge(disk: Disk, more: Partial<EdgeLogOptions> = {}): Promise<EdgeLog> {
     const { clock, log, registry, randomId } = this;
-    return EdgeLog.open({ disk, dir: '/edge/log', node: 'n1', clock, registry, randomId, log, ...more });
+    return EdgeLog.open({
+      disk,
+      dir: '/edge/log',
+      node: 'n1',
+      clock,
+      registry,
+      randomId,
+      log,
+      reserveBytes: 4_096,
+      ...more,
+    });
   }
 
   journal(disk: Disk, more: Partial<JournalOptions> = {}): Promise<Journal> {

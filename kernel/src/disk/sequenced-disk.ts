@@ -10,7 +10,9 @@
 import { basename, dirname, join } from 'node:path';
 import { LabError, systemCode } from '@lab/sdk';
 import type { AppendFile, Disk, FileStat, WriteOptions } from './disk.ts';
-import type { OpenFile, ReadFile, SystemCalls } from './system-calls.ts';
+import { absent, attempt, taken } from './disk-errors.ts';
+import { bytesOf, SequencedFile, writeAll } from './sequenced-file.ts';
+import type { ReadFile, SystemCalls } from './system-calls.ts';
 
 const MODE = 0o644;
 const PIECE_BYTES = 512 * 1024;
@@ -219,93 +221,5 @@ export class SequencedDisk implements Disk {
     for (const known of this.#durable) {
       if (known === path || known.startsWith(`${path}/`)) this.#durable.delete(known);
     }
-  }
-}
-
-class SequencedFile implements AppendFile {
-  readonly #path: string;
-  readonly #file: OpenFile;
-  #size: number;
-  /** An append failed, and cutting it off failed too: tried again before the next. */
-  #ragged = false;
-
-  constructor(path: string, file: OpenFile, size: number) {
-    this.#path = path;
-    this.#file = file;
-    this.#size = size;
-  }
-
-  get size(): number {
-    return this.#size;
-  }
-
-  append(data: string | Uint8Array): Promise<void> {
-    return attempt('append to', this.#path, async () => {
-      const bytes = bytesOf(data);
-      if (this.#ragged) await this.#cut();
-      try {
-        await writeAll(this.#file, bytes);
-      } catch (cause) {
-        this.#ragged = true;
-        await this.#cut().catch(() => undefined);
-        throw cause;
-      }
-      this.#size += bytes.length;
-    });
-  }
-
-  sync(): Promise<void> {
-    return attempt('sync', this.#path, () => this.#file.sync());
-  }
-
-  close(): Promise<void> {
-    return attempt('close', this.#path, () => this.#file.close());
-  }
-
-  async #cut(): Promise<void> {
-    await this.#file.truncate(this.#size);
-    this.#ragged = false;
-  }
-}
-
-async function writeAll(file: OpenFile, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) done += await file.write(done === 0 ? bytes : bytes.subarray(done));
-}
-
-function bytesOf(data: string | Uint8Array): Uint8Array {
-  return typeof data === 'string' ? Buffer.from(data) : data;
-}
-
-async function absent<T, U>(call: Promise<T>, otherwise: U): Promise<T | U> {
-  try {
-    return await call;
-  } catch (cause) {
-    const code = systemCode(cause);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return otherwise;
-    throw cause;
-  }
-}
-
-function taken(path: string, cause?: unknown): LabError {
-  return new LabError('conflict', `${path} is there already`, { at: path, cause });
-}
-
-async function attempt<T>(verb: string, path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof LabError) throw cause;
-    const code = systemCode(cause);
-    const hint =
-      code === 'ENOSPC' || code === 'EDQUOT'
-        ? 'free some space: the disk is full'
-        : code === 'EACCES' || code === 'EPERM'
-          ? 'check who owns it: lab may not write there'
-          : undefined;
-    throw new LabError('disk', `cannot ${verb} ${path}: ${code ?? String(cause)}`, {
-      at: path,
-      cause,
-      ...(hint === undefined ? {} : { hint }),
-    });
   }
 }

@@ -3,7 +3,8 @@
  *
  * INVARIANTS: `append` resolves once the event is synced, and events of one class stand in the order of the calls; seq goes up by one
  * and is read from the stream's tail; the epoch is on disk before its first event. What the hub acknowledged is only a hint
- * here: the hub's welcome is the authority. Over the budget the oldest acknowledged segments go, nothing else.
+ * here: the hub's welcome is the authority. Over the budget the oldest acknowledged segments go, nothing else. On a full disk control
+ * is written into room that was kept for it.
  *
  * A new log is made whole in `next/` before it takes the place of the old one; a start finishes what was cut off.
  */
@@ -25,6 +26,7 @@ import type { Disk } from '../disk/disk.ts';
 import type { StreamTail } from '../link/link.ts';
 import { AckedHint } from './edge-log-acked.ts';
 import { classDir, finishRenewal, type Identity, identify, lineForm, prepareRenewal } from './edge-log-identity.ts';
+import { Reserve } from './edge-log-reserve.ts';
 import { type CheckedFact, checkFact, placed } from './fact-check.ts';
 import { GroupCommit, type Outcome } from './group-commit.ts';
 import { Quarantine } from './quarantine.ts';
@@ -46,6 +48,8 @@ export interface EdgeLogOptions {
   /** Acknowledged segments beyond this are removed. */
   readonly budgetBytes?: number;
   readonly segmentBytes?: number;
+  /** Kept free for control on a full disk. */
+  readonly reserveBytes?: number;
 }
 
 export interface Appended {
@@ -62,18 +66,26 @@ interface Stream {
 
 const BUDGET_BYTES = 256 * 1024 * 1024;
 const SEGMENT_BYTES = 4 * 1024 * 1024;
+const RESERVE_BYTES = 256 * 1024;
 
 export class EdgeLog {
   readonly #options: EdgeLogOptions;
   readonly #quarantine: Quarantine;
   readonly #listeners = new Set<Listener>();
   readonly #streams = new Map<EventClass, Stream>();
+  readonly #reserve: Reserve;
   #identity: Identity;
   #acked: AckedHint;
 
   private constructor(options: EdgeLogOptions, quarantine: Quarantine, identity: Identity, acked: AckedHint) {
     this.#options = options;
     this.#quarantine = quarantine;
+    this.#reserve = new Reserve(
+      options.disk,
+      join(options.dir, 'reserve'),
+      options.reserveBytes ?? RESERVE_BYTES,
+      options.clock,
+    );
     this.#identity = identity;
     this.#acked = acked;
   }
@@ -86,6 +98,7 @@ export class EdgeLog {
     const identity = await identify({ disk, dir, quarantine, randomId: options.randomId });
     const edgeLog = new EdgeLog(options, quarantine, identity, await AckedHint.open(disk, dir, clock, identity.log));
     await edgeLog.#openStreams();
+    await edgeLog.#reserve.fill();
     return edgeLog;
   }
 
@@ -131,6 +144,7 @@ export class EdgeLog {
     const [line] = seq >= segments.first ? await segments.read(seq, 1) : [];
     this.#acked.set(cls, seq, line === undefined ? null : sha256(line));
     await this.#prune();
+    await this.#reserve.fill();
   }
 
   /** SHA-256 of the line of that seq; null where it is not on disk. */
@@ -222,7 +236,8 @@ export class EdgeLog {
     const place = { node, log: this.log, epoch: this.epoch, at: instant(clock.now()) };
     const first = segments.last + 1;
     const written = facts.map((fact, index) => placed(fact, { ...place, seq: first + index }));
-    await segments.write(written.map(({ line }) => line));
+    const lines = written.map(({ line }) => line);
+    await (cls === 'control' ? this.#reserve.spend(() => segments.write(lines)) : segments.write(lines));
     const events = written.map(({ event }) => event);
     for (const listener of this.#listeners) {
       try {
