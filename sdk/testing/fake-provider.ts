@@ -24,6 +24,8 @@ interface FakeInstance {
   readonly run: string;
   phase: Phase;
   endedBy: string | undefined;
+  /** Its beginning was said. */
+  announced: boolean;
   /** Its end was said. */
   said: boolean;
   readonly log: string[];
@@ -95,8 +97,10 @@ export class FakeProvider implements ServiceProvider {
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#reporting = true;
-    for (const one of this.machine.services.values())
+    for (const one of this.machine.services.values()) {
       if (one.phase === 'exited' && !one.said) await this.#ended(one, null);
+      if (one.phase === 'running') await this.#adopted(one);
+    }
   }
 
   stop(): Promise<void> {
@@ -154,21 +158,14 @@ export class FakeProvider implements ServiceProvider {
       run: run.run,
       phase: 'running',
       endedBy: undefined,
+      announced: false,
       said: false,
       log: [`started ${instance}`],
     };
     this.machine.services.set(service, made);
     this.makes.set(service, (this.makes.get(service) ?? 0) + 1);
     run.output(`started ${service}`);
-    const { digest, ports, definition } = spec;
-    await this.#say(service, 'service_progressing', {
-      instance,
-      digest,
-      run: run.run,
-      ports,
-      sources: this.sources(definition),
-    });
-    await this.#say(service, 'service_healthy', { instance, run: run.run });
+    await this.#adopted(made);
     return { instance };
   }
 
@@ -226,13 +223,32 @@ export class FakeProvider implements ServiceProvider {
     if (signal.aborted) throw new LabError('cancelled', `${service}: it was cancelled`, { at: service });
   }
 
+  /** Says that it is there, where that was not heard yet, and that it is well. */
+  async #adopted(one: FakeInstance): Promise<void> {
+    const { instance, run, spec } = one;
+    const { service, digest, ports, definition } = spec;
+    if (!one.announced) {
+      one.announced = await this.#say(service, 'service_progressing', {
+        instance,
+        digest,
+        run,
+        ports,
+        sources: this.sources(definition),
+      });
+    }
+    await this.#say(service, 'service_healthy', { instance, run });
+  }
+
   async #ended(one: FakeInstance, exitCode: number | null): Promise<void> {
     one.said = true;
     await this.#say(one.spec.service, 'containers_not_running', { instance: one.instance, exitCode, signal: null });
   }
 
   /** What the log refuses is left unsaid: the next complete observation says it. */
-  async #say(service: string, type: string, data: Fact['data']): Promise<void> {
-    await this.#emit({ type, source: 'process', service, data }).catch(() => undefined);
+  async #say(service: string, type: string, data: Fact['data']): Promise<boolean> {
+    return this.#emit({ type, source: 'process', service, data }).then(
+      () => true,
+      () => false,
+    );
   }
 }
