@@ -9,6 +9,7 @@ import type { Disk } from '@lab/kernel/disk/disk';
 import { Generations } from '@lab/kernel/inventory/generations';
 import { FleetSource } from '@lab/kernel/inventory/watch';
 import { builtInEvents } from '@lab/kernel/observer/events/built-in';
+import { Inbox } from '@lab/kernel/observer/inbox';
 import type { Journal } from '@lab/kernel/observer/journal';
 import { Quarantine } from '@lab/kernel/observer/quarantine';
 import { replay } from '@lab/kernel/observer/replay';
@@ -155,11 +156,13 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     dir: paths.actions,
     log,
     clock,
-    quarantine: setAside,
+    // It says itself what it refused.
+    quarantine: async (name, bytes, reason) => void (await quarantine.put(name, bytes, reason)),
     onHand: (hand) => commands.byHand(hand),
     onRefused: async (path, reason) =>
       void (await own([{ type: 'file_quarantined', data: { name: path.slice(root.length + 1), reason } }])),
   });
+  const inbox = new Inbox({ disk, root, journal, registry, quarantine, log });
   const timeouts = first.fleet.settings.timeoutMs;
   const loop = new ControlLoop({
     fleet,
@@ -175,7 +178,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     generation: (node) => desk.generation(node),
     reachable: (node) => link.view(node).connected,
     setWork: (work) => desk.setWork(work),
-    chores: [() => byHand.scan(), () => silence.look(), () => inForce.prune(), ...memory.chores],
+    chores: [() => byHand.scan(), () => inbox.scan(), () => silence.look(), () => inForce.prune(), ...memory.chores],
   });
   parts.loop = loop;
   observer.onFolded(nudge);
