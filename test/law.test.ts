@@ -129,6 +129,7 @@ describe('a violation', () => {
     ['kernel/src/x.ts', `import * as fs from 'node:fs';`, 'takes the whole file system, name what is read: node:fs'],
     ['edge/src/x.ts', `const fs = await import('node:fs');`, 'takes the whole file system, name what is read: node:fs'],
     ['kernel/src/x.ts', `const name = 'x'; await import(name);`, 'imports something that only a run can tell'],
+    ['kernel/src/x.ts', `await using file = await open();`, 'has a `using` statement, which Node 22 cannot parse'],
     ['kernel/src/x.ts', `import { a } from '@lab/nothing';`, 'is no package of the house: @lab/nothing'],
   ];
   for (const [path, text, said] of planted)

@@ -51,7 +51,11 @@ interface Import {
 }
 
 /** Every module that a text imports, types too; `undefined` for a dynamic import that cannot be followed. */
-export function importsIn(text: string): { readonly found: readonly Import[]; readonly blind: number } {
+export function importsIn(text: string): {
+  readonly found: readonly Import[];
+  readonly blind: number;
+  readonly using: boolean;
+} {
   const code = text.replace(
     /("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|`(?:[^`\\]|\\.)*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
     (_, quoted: string | undefined) => quoted ?? '``',
@@ -60,12 +64,14 @@ export function importsIn(text: string): { readonly found: readonly Import[]; re
   const statement = /\b(?:import|export)\b([^'"`;()]*?)\bfrom\s*(['"])([^'"\n]+)\2|\bimport\s*(['"])([^'"\n]+)\4/g;
   for (const match of code.matchAll(statement))
     found.push({ clause: match[1] ?? '', from: match[3] ?? match[5] ?? '' });
+  // Node 22 cannot parse it, and type stripping leaves it as it is.
+  const using = /\busing\s+[\w$]+\s*=/.test(code);
   let blind = 0;
   for (const match of code.matchAll(/\b(?:import|require)\s*\(\s*(?:(['"])([^'"\n]+)\1)?/g)) {
     if (match[2] === undefined) blind++;
     else found.push({ clause: '*', from: match[2] });
   }
-  return { found, blind };
+  return { found, blind, using };
 }
 
 export function isTest(path: string): boolean {
@@ -80,8 +86,9 @@ export function violations(
   shared: ReadonlySet<string>,
 ): string[] {
   const own = known.find(({ dir }) => path.startsWith(`${dir}/`));
-  const { found, blind } = importsIn(text);
+  const { found, blind, using } = importsIn(text);
   const wrong: string[] = [];
+  if (using && !isTest(path)) wrong.push('has a `using` statement, which Node 22 cannot parse');
   if (blind > 0 && !isTest(path)) wrong.push('imports something that only a run can tell');
   for (const { from, clause } of found) {
     const problem = own === undefined ? misplaced(path, from) : against(path, from, clause, own, known, shared);
