@@ -20,7 +20,7 @@ export interface CommandRow extends Grammar {
 export const GLOBALS: readonly Option[] = [
   { name: 'output', short: 'o', value: 'FORMAT', choices: ['table', 'json', 'yaml'], summary: 'table, json or yaml' },
   { name: 'no-color', summary: 'no colours (NO_COLOR does the same)' },
-  { name: 'root', value: 'DIR', summary: 'the runtime root (LAB_ROOT)' },
+  { name: 'root', value: 'DIR', summary: 'the runtime root (LAB_ROOT); .lab in the fleet unless told' },
   { name: 'repo', value: 'DIR', summary: "the fleet's directory (LAB_REPO)" },
   { name: 'url', value: 'URL', summary: 'the hub to talk to (LAB_URL)' },
   { name: 'help', short: 'h', summary: 'help, with examples' },
@@ -47,7 +47,9 @@ const BEGIN: readonly CommandRow[] = [
       ['./lab up', 'the example fleet'],
       ['LAB_REPO=~/fleet ./lab up', 'your own'],
     ],
-    more: 'Prints `ready` and the address once everything is settled, then what waits for you.',
+    more:
+      'Prints `ready` and the address once everything is settled, then what waits for you. What it writes goes to .lab in the\n' +
+      "fleet's directory, or to LAB_ROOT. In another terminal `lab status` and the rest find it by themselves where one fleet is up.",
     load: () => import('./commands/up.ts'),
   },
   {

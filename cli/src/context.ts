@@ -40,7 +40,7 @@ export function contextFrom(io: Io, args: Args): Context {
     output,
     drawing: { style: styleFor(env, io.outTerminal, refused), columns: io.columns },
     errStyle: styleFor(env, io.errTerminal, refused),
-    seen: new Seen(settings.root, env),
+    seen: new Seen(settings.hubRoot, env),
     nowMs: io.clock.now(),
   };
 }

@@ -61,11 +61,14 @@ table has ages. While following, \`-o json\` is one object a line.
 
 | variable | option | default |
 |---|---|---|
-| \`LAB_ROOT\` | \`--root\` | \`.lab\` where lab is: the runtime root |
+| \`LAB_ROOT\` | \`--root\` | \`.lab\` in the fleet's directory: the runtime root |
 | \`LAB_REPO\` | \`--repo\` | where lab is: the fleet's directory |
 | \`LAB_URL\` | \`--url\` | the port below, else where the daemon of the root says that it listens |
 | \`LAB_PORT\` | | 18180 |
 | \`LAB_TOKEN\` | | what is in \`state/secure/token\` of the root |
+
+Where neither root nor fleet is named, commands talk to the example fleet's hub if it is up, else to the one that you started last
+with \`lab up\` (it leaves a note in \`$XDG_STATE_HOME/lab\`).
 
 ## Approving names what was seen
 

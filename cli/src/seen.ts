@@ -3,9 +3,9 @@
  * sends that, so that nobody approves what he has not seen. A note for the one who typed it, not a record: losing it costs a look.
  */
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ActionView } from '@lab/sdk/views/views';
+import { stateDir } from './settings.ts';
 
 export interface SeenAction {
   readonly ulid: string;
@@ -73,7 +73,7 @@ export class Seen {
     const state = join(this.#root, 'state');
     const name = `seen-${process.getuid?.() ?? 0}.json`;
     if (writable(state)) return join(state, name);
-    return join(this.#env.XDG_STATE_HOME || join(this.#env.HOME || homedir(), '.local/state'), 'lab', name);
+    return join(stateDir(this.#env), name);
   }
 }
 

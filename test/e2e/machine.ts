@@ -26,8 +26,10 @@ export interface MachineOptions {
   /** Path to text; without it the machine has a copy of the example fleet. */
   readonly fleet?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
-  /** What is run in place of `lab`. */
+  /** What is run in place of `lab up`. */
   readonly main?: string;
+  /** Below the machine's folder. */
+  readonly root?: string;
 }
 
 export class Machine {
@@ -39,9 +41,9 @@ export class Machine {
   readonly #main: string;
   readonly #launched: Launched[] = [];
 
-  private constructor(dir: string, port: number, { env = {}, main = MAIN }: MachineOptions) {
+  private constructor(dir: string, port: number, { env = {}, main = MAIN, root = 'root' }: MachineOptions) {
     this.dir = dir;
-    this.root = join(dir, 'root');
+    this.root = join(dir, root);
     this.repo = join(dir, 'fleet');
     this.port = port;
     this.#env = env;

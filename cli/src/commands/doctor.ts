@@ -12,7 +12,7 @@ type Check = DoctorView['checks'][number];
 const STATES: Record<Check['state'], Pillar['state']> = { ok: 'ok', warn: 'wait', bad: 'bad' };
 
 export async function run(context: Context): Promise<number> {
-  const { repo, root } = context.settings;
+  const { repo, hubRoot: root } = context.settings;
   const local = [nodeCheck(process.versions.node), fleetCheck(repo), ...rootChecks(root), ...(await holderCheck(root))];
   const { checks, settings } = await hubPart(context);
   const report: DoctorView = { checks: [...local, ...checks], settings };

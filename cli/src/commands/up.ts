@@ -6,6 +6,7 @@ import { LabError } from '@lab/sdk/errors';
 import type { StatusView } from '@lab/sdk/views/views';
 import type { Context } from '../context.ts';
 import { Hub } from '../hub/client.ts';
+import { noteRoot } from '../settings.ts';
 import { UpFace } from '../up-face.ts';
 
 /** Starts the daemon under its parent. */
@@ -42,7 +43,7 @@ export async function up(context: Context, launch: Launch): Promise<number> {
     ended.abort();
     daemon.stop();
   });
-  const watching = face.run(ended.signal);
+  const watching = face.run(ended.signal, () => noteRoot(io.env, settings.root));
   try {
     return await daemon.ended;
   } finally {

@@ -53,6 +53,9 @@ export function archFrom(arch: string): string {
 
 function contents(node: string, arch: string): Readonly<Record<string, string>> {
   return {
+    '.gitignore': `# What lab writes while it runs.
+/.lab/
+`,
     'lab.yaml': `# Fleet-wide settings. Whatever is not here has its default: \`lab doctor\` shows every number and where it comes from.
 # Durations are written 10s, 3m, 24h, 90d.
 
