@@ -12,7 +12,16 @@ import type { Runner } from '@lab/kernel/executor/run';
 import type { HubLink } from '@lab/kernel/link/link';
 import type { EdgeLog } from '@lab/kernel/observer/edge-log';
 import type { PluginHost } from '@lab/kernel/plugins/host';
-import type { Clock, Emit, HealthSource, LabEvent, Log, ServiceProvider, Timer } from '@lab/sdk';
+import {
+  type Clock,
+  type Emit,
+  EVENT_CLASSES,
+  type HealthSource,
+  type LabEvent,
+  type Log,
+  type ServiceProvider,
+  type Timer,
+} from '@lab/sdk';
 import type { Bundles } from './bundles.ts';
 import { keep, observe } from './keeping.ts';
 import type { LocalWorld } from './local-world.ts';
@@ -74,6 +83,7 @@ export class Edge {
         desiredHash: told.desiredHash,
         approvedHash: told.approvedHash(),
       }),
+      onRenewed: () => this.#renewed(),
       onTime: (timeMs) => parts.runner.heard(timeMs),
       onTold: (docs) => told.accept(docs.desired, docs.approved),
       onWork: (work) => parts.runner.offer(work.grants, work.cancelled),
@@ -164,6 +174,13 @@ export class Edge {
   /** A health source began a new life. */
   sourcesChanged(): void {
     this.#watching.again();
+  }
+
+  /** What was carried into a new log is folded under its new place, and what is there is said again. */
+  async #renewed(): Promise<void> {
+    const { events, world, provider, emit, log } = this.#parts;
+    for (const cls of EVENT_CLASSES) for await (const event of events.events(cls, 1)) world.fold(event);
+    await observe(provider, emit, log);
   }
 
   async #haltAll(provider: ServiceProvider, progress: (line: string) => void): Promise<void> {

@@ -10,15 +10,14 @@ import { readJson } from '@lab/kernel/disk/json';
 import { builtInEvents } from '@lab/kernel/observer/events/built-in';
 import { Fold } from '@lab/kernel/observer/fold';
 import type { EventRegistry } from '@lab/kernel/observer/registry';
-import { type Tables, World } from '@lab/kernel/observer/world';
+import { tablesSchema, World } from '@lab/kernel/observer/world';
 import { EVENT_CLASSES, type EventClass, type JournalEvent, type LabEvent, type Log } from '@lab/sdk';
 import { z } from 'zod';
 
-const rowsSchema = z.record(z.string(), z.record(z.string(), z.unknown()));
 const snapshotSchema = z.strictObject({
   log: z.string(),
   seqs: z.strictObject({ control: z.int(), health: z.int(), bulk: z.int() }),
-  tables: z.strictObject({ control: rowsSchema, health: rowsSchema, bulk: rowsSchema }),
+  tables: tablesSchema,
 });
 
 /** What of a log this needs: every line from a seq on. */
@@ -53,7 +52,7 @@ export class LocalWorld {
   ): Promise<LocalWorld> {
     const stored = await readJson(disk, path, snapshotSchema, onBad);
     const usable = stored?.log === source.log ? stored : undefined;
-    const world = usable === undefined ? new World() : World.fromTables(1, usable.tables as Tables);
+    const world = usable === undefined ? new World() : World.fromTables(1, usable.tables);
     const fold = new Fold(world, registry, (event, cause) =>
       log.warn('an event could not be folded', { event: event.id, cause: String(cause) }),
     );

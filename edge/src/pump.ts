@@ -45,6 +45,8 @@ export interface PumpArgs {
     readonly desiredHash: string | null;
     readonly approvedHash: string;
   };
+  /** A new log began: what was carried into it is not folded here yet. */
+  readonly onRenewed: () => Promise<void>;
   /** The hub's time, in milliseconds since the epoch. */
   readonly onTime: (timeMs: number) => Promise<void>;
   /** Rejects with `refused` where the document may not be accepted; the conversation then starts anew. */
@@ -113,6 +115,7 @@ export class Pump {
     if (welcome.newLog) {
       log.warn('the hub knows another past of this log; a new one begins', { log: events.log });
       await events.renew();
+      await this.#args.onRenewed();
       return;
     }
     await this.#args.onTime(Date.parse(welcome.time));

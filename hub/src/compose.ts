@@ -54,6 +54,8 @@ export interface HubOptions {
   readonly runtime?: RuntimeKind;
   /** Absent: nothing listens, and the hub is reached through its plane only. */
   readonly port?: number;
+  /** Whether checkpoints go into a database; true unless told. */
+  readonly database?: boolean;
   readonly version: string;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -71,7 +73,6 @@ export interface LocalEdge {
   ): AsyncIterable<string>;
 }
 
-const POSITIONS_EVERY_MS = 5_000;
 const PRINT_EVERY_MS = 1_000;
 
 export async function openHub(options: HubOptions): Promise<Hub> {
@@ -87,7 +88,16 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const first = await source.reload();
   if (first.fleet === undefined) throw brokenAtStart(first.problems, repo);
 
-  const memory = await openMemory({ disk, root, clock, log, registry, quarantine, hubNode: first.fleet.hub });
+  const memory = await openMemory({
+    database: options.database ?? true,
+    disk,
+    root,
+    clock,
+    log,
+    registry,
+    quarantine,
+    hubNode: first.fleet.hub,
+  });
   const { journal, observer } = memory;
   const own = (facts: readonly Fact[]): Promise<unknown> => journal.own(facts);
   const world = () => observer.world;
@@ -242,7 +252,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     url: api?.url ?? '',
     housekeeping: [
       { everyMs: PRINT_EVERY_MS, run: worldPrinter(disk, paths.world, input, clock) },
-      { everyMs: POSITIONS_EVERY_MS, run: () => memory.print() },
       ...memory.housekeeping(fleet),
     ],
     closing: [() => source.stop(), () => closing.abort(), () => api?.close(), () => memory.close()],

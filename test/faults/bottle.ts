@@ -85,6 +85,7 @@ export class Life {
       log: life.log,
       disabled: new Map(),
       mark: () => null,
+      database: false,
       plugins: [bottledProvider(outside, life)],
     }).then(
       (daemon) => {

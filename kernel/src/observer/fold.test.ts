@@ -219,13 +219,11 @@ const anyEvent = fc.oneof(
   fc
     .boolean()
     .map((complete) => ({ type: 'services_observed', data: { complete, services: [] }, more: { source: 'process' } })),
-  fc
-    .constantFrom('service_held', 'service_released')
-    .map((type) => ({
-      type,
-      data: { node: 'piha', by: 'a', ...(type === 'service_held' ? { why: 'b' } : {}) },
-      more: { service: 'web' },
-    })),
+  fc.constantFrom('service_held', 'service_released').map((type) => ({
+    type,
+    data: { node: 'piha', by: 'a', ...(type === 'service_held' ? { why: 'b' } : {}) },
+    more: { service: 'web' },
+  })),
   fc
     .constantFrom('disk_pressure', 'memory_pressure')
     .map((type) => ({ type, data: { level: 'high', usedPercent: 95 }, more: {} })),

@@ -240,7 +240,9 @@ describe('days', () => {
     expect(await disk.list('/hub/events')).toEqual(['2026-01-01', '2026-01-03', 'journal.json']);
     const times = (await collect(journal.read(1))).map(({ receivedAt }) => receivedAt);
     expect(times).toEqual(['2026-01-01T00:00:00.000Z', '2026-01-03T12:00:00.000Z', '2026-01-03T12:00:00.000Z']);
-    const again = await house.journal(disk.crash(), { start: { ord: 3, positions: journal.positions() } });
+    const again = await house.journal(disk.crash(), {
+      start: async () => ({ ord: 3, positions: journal.positions() }),
+    });
     const [own] = await again.own([{ type: 'decided', data: { n: 1 } }]);
     expect(own).toMatchObject({ ord: 4, receivedAt: '2026-01-03T12:00:00.000Z' });
   });
@@ -258,7 +260,9 @@ describe('days', () => {
     expect(await journal.prune('2026-01-03', covering(100))).toBe(1);
     expect(await journal.prune('2027-01-01', covering(100))).toBe(1);
     expect(await disk.list('/hub/events')).toEqual(['2026-01-04', 'journal.json']);
-    const again = await house.journal(disk.crash(), { start: { ord: 8, positions: journal.positions() } });
+    const again = await house.journal(disk.crash(), {
+      start: async () => ({ ord: 8, positions: journal.positions() }),
+    });
     expect([again.first, again.head, again.position('n1', 'loga', 'control')?.seq]).toEqual([7, 8, 8]);
   });
 });
@@ -272,7 +276,7 @@ describe('opening', () => {
     const cut = disk.at(disk.ops.length);
     expect((await house.journal(cut, { start })).positions()).toEqual(journal.positions());
     const ahead = { ord: 7, positions: [{ ...sender, class: 'control', seq: 99, hash: null } as const] };
-    expect((await house.journal(cut, { start: ahead })).position('n1', 'loga', 'control')?.seq).toBe(6);
+    expect((await house.journal(cut, { start: async () => ahead })).position('n1', 'loga', 'control')?.seq).toBe(6);
   });
 
   it('a write that was cut off with a hole in it is cut at the hole, so that no position passes what is lost', async () => {

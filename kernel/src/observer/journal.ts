@@ -42,9 +42,20 @@ export interface JournalOptions {
   readonly randomId: () => string;
   /** `quarantine/` unless told. */
   readonly quarantine?: Quarantine;
-  /** A checkpoint or snapshot to begin from, so that not everything is read; one that is ahead of the journal is not used. */
-  readonly start?: { readonly ord: number; readonly positions: readonly Position[] };
+  /**
+   * Finds a checkpoint or snapshot of this journal (the id of its own log) to begin from, so that not everything is read; one that is
+   * ahead of `last` is not used.
+   */
+  readonly start?: (
+    journal: string,
+    extent: { readonly first: number; readonly last: number },
+  ) => Promise<JournalStart | undefined>;
   readonly segmentBytes?: number;
+}
+
+export interface JournalStart {
+  readonly ord: number;
+  readonly positions: readonly Position[];
 }
 
 export interface Accepted {
@@ -92,7 +103,7 @@ export class Journal {
   }
 
   static async open(options: JournalOptions): Promise<Journal> {
-    const { disk, root, clock, log, start } = options;
+    const { disk, root, clock, log } = options;
     const quarantine = options.quarantine ?? new Quarantine({ disk, dir: join(root, 'quarantine'), clock, log });
     const days = await JournalDays.open({
       disk,
@@ -102,6 +113,7 @@ export class Journal {
       ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
     });
     const identity = await claimIdentity(disk, join(root, 'events'), options.randomId, quarantine);
+    const start = await options.start?.(identity.log, { first: days.first, last: days.last });
     const usable = start !== undefined && start.ord <= days.last;
     if (start !== undefined && !usable) {
       log.warn('the checkpoint is ahead of the journal and is not used', { checkpoint: start.ord, journal: days.last });

@@ -40,6 +40,7 @@ export class Observer {
   #timer: Timer | undefined;
   #stopAppend: () => void = () => {};
   #saved: number;
+  #receivedAt = '';
 
   constructor(args: ObserverArgs) {
     this.#args = args;
@@ -55,6 +56,11 @@ export class Observer {
 
   get world(): World {
     return this.#fold.world;
+  }
+
+  /** When the newest folded event was received; empty where none was folded in this life. */
+  get receivedAt(): string {
+    return this.#receivedAt;
   }
 
   /** The name of today of a sender. */
@@ -100,5 +106,6 @@ export class Observer {
 
   #apply(events: readonly JournalEvent[]): void {
     for (const event of events) this.#fold.apply(event);
+    this.#receivedAt = events.at(-1)?.receivedAt ?? this.#receivedAt;
   }
 }

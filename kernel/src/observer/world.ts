@@ -13,6 +13,7 @@ import {
   sha256,
   type WorldView,
 } from '@lab/sdk';
+import { z } from 'zod';
 
 /** One changed row; `row` is undefined where it was deleted. */
 export interface ChangedRow {
@@ -23,6 +24,10 @@ export interface ChangedRow {
 }
 
 export type Tables = Record<EventClass, Record<string, Record<string, unknown>>>;
+
+const kindsSchema = z.record(z.string(), z.record(z.string(), z.unknown()));
+/** What a snapshot or an edge's own file holds of a world. */
+export const tablesSchema = z.strictObject({ control: kindsSchema, health: kindsSchema, bulk: kindsSchema });
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>();
 
