@@ -274,7 +274,7 @@ describe('opening', () => {
     const start = { ord: journal.head, positions: journal.positions() };
     await accept(4, lines(4, 6));
     const cut = disk.at(disk.ops.length);
-    expect((await house.journal(cut, { start })).positions()).toEqual(journal.positions());
+    expect((await house.journal(cut, { start: async () => start })).positions()).toEqual(journal.positions());
     const ahead = { ord: 7, positions: [{ ...sender, class: 'control', seq: 99, hash: null } as const] };
     expect((await house.journal(cut, { start: async () => ahead })).position('n1', 'loga', 'control')?.seq).toBe(6);
   });

@@ -49,11 +49,15 @@ export class LogFiles {
     const size = await sizeOf(path);
     if (size <= this.#limits.capBytes) return;
     await this.#shift(service);
-    await using file = await open(path, 'r');
-    const keep = Buffer.alloc(Math.min(size, this.#limits.rotateBytes));
-    const { bytesRead } = await file.read(keep, 0, keep.length, size - keep.length);
-    await writeFile(this.#path(service, 1), keep.subarray(0, bytesRead));
-    await truncate(path, 0);
+    const file = await open(path, 'r');
+    try {
+      const keep = Buffer.alloc(Math.min(size, this.#limits.rotateBytes));
+      const { bytesRead } = await file.read(keep, 0, keep.length, size - keep.length);
+      await writeFile(this.#path(service, 1), keep.subarray(0, bytesRead));
+      await truncate(path, 0);
+    } finally {
+      await file.close();
+    }
   }
 
   /** The last lines, oldest first: of the present log, up to byte `end` of it where one is given, and of the older ones. */

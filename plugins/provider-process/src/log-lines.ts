@@ -52,8 +52,16 @@ export function holds(bytes: Uint8Array, count: number): boolean {
 
 /** The end of a file: enough of it for `count` lines, at most `limit` bytes, up to byte `end`. Empty where there is no file. */
 export async function readTail(path: string, count: number, limit: number, end?: number): Promise<Buffer> {
-  await using file = await openIfThere(path);
-  if (file === undefined || limit <= 0) return Buffer.alloc(0);
+  const file = limit <= 0 ? undefined : await openIfThere(path);
+  if (file === undefined) return Buffer.alloc(0);
+  try {
+    return await lastOf(file, count, limit, end);
+  } finally {
+    await file.close();
+  }
+}
+
+async function lastOf(file: FileHandle, count: number, limit: number, end: number | undefined): Promise<Buffer> {
   const size = Math.min((await file.stat()).size, end ?? Number.MAX_SAFE_INTEGER);
   let text = Buffer.alloc(0);
   while (text.length < Math.min(size, limit) && !holds(text, count)) {
