@@ -1,6 +1,6 @@
 /**
- * Ingest of the journal beside a naive loop (parse, keep the newest of each row in a Map, append, fdatasync for each group), and
- * replay beside reading the same files and `JSON.parse` of each line alone. Both on the real disk.
+ * Ingest of the journal beside a naive loop (parse, keep the newest of each row in a Map, append, fdatasync for each group), on the
+ * real disk.
  */
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,6 @@ import { z } from 'zod';
 import { type BenchResult, interleave, timed } from './result.ts';
 
 const SENDERS = 50;
-const REPLAYED = 1_000_000;
 const ROUNDS = 5;
 
 const clock: Clock = {
@@ -128,70 +127,10 @@ async function ingest(dir: string, size: number, total: number): Promise<BenchRe
   };
 }
 
-async function replay(dir: string): Promise<BenchResult> {
-  const disk = new NodeDisk();
-  const options = {
-    disk,
-    root: join(dir, 'replay'),
-    clock,
-    registry,
-    log: silent,
-    hubNode: 'hub',
-    randomId: () => 'hubbench0000',
-  };
-  const filling = await Journal.open(options);
-  for (let from = 1; from <= REPLAYED / SENDERS; from += 1_000) {
-    await Promise.all(
-      Array.from({ length: SENDERS }, (_, sender) => {
-        const log = `fill${sender}`;
-        const lines = Array.from({ length: 1_000 }, (_, index) => lineOf(sender, log, from + index));
-        return filling.accept({ node: `node-${sender}`, log }, { class: 'health', from, lines });
-      }),
-    );
-  }
-  const start = { ord: filling.head, positions: filling.positions() };
-  await filling.close();
-  const journal = await Journal.open({ ...options, start });
-  const day = (await disk.list(join(dir, 'replay/events')))[0] ?? '';
-  const ours = (): Promise<number> =>
-    timed(async () => {
-      let count = 0;
-      for await (const events of journal.read(1)) count += events.length;
-      if (count !== REPLAYED) throw new Error(`read ${count}`);
-    });
-  const baseline = (): Promise<number> =>
-    timed(async () => {
-      let count = 0;
-      for (const name of await disk.list(join(dir, 'replay/events', day))) {
-        const bytes = await disk.read(join(dir, 'replay/events', day, name));
-        for (const line of Buffer.from(bytes ?? [])
-          .toString()
-          .split('\n')) {
-          if (line !== '' && (JSON.parse(line) as LabEvent).seq > 0) count++;
-        }
-      }
-      if (count !== REPLAYED) throw new Error(`read ${count}`);
-    });
-  const medians = await interleave(3, ours, baseline);
-  await journal.close();
-  return {
-    name: 'journal replay of 1,000,000 events',
-    unit: 'ms',
-    ...medians,
-    ratio: medians.ours / medians.baseline,
-    note: 'times the cost of reading and JSON.parse alone',
-  };
-}
-
 export async function journalBench(): Promise<BenchResult[]> {
   const dir = await mkdtemp(join(tmpdir(), 'lab-bench-journal-'));
   try {
-    return [
-      await ingest(dir, 1, 10_000),
-      await ingest(dir, 5, 25_000),
-      await ingest(dir, 500, 100_000),
-      await replay(dir),
-    ];
+    return [await ingest(dir, 1, 10_000), await ingest(dir, 5, 25_000), await ingest(dir, 500, 100_000)];
   } finally {
     await rm(dir, { recursive: true });
   }

@@ -1,0 +1,48 @@
+/** Results as a table that a person reads. */
+import type { BenchResult } from './result.ts';
+
+const HEAD = ['', 'ours', 'baseline', 'unit', 'ratio', 'promised'] as const;
+
+export function table(results: readonly BenchResult[]): string {
+  const rows = results.map((result) => [
+    result.name,
+    figure(result.ours),
+    figure(result.baseline),
+    result.unit,
+    result.ratio === null ? '-' : `${figure(result.ratio)}x`,
+    promised(result),
+  ]);
+  const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = [HEAD, ...rows].map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 || column === 3 || column === 5
+          ? cell.padEnd(widths[column] ?? 0)
+          : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+  const notes = results.flatMap(({ name, note }) => (note === undefined ? [] : [`  ${name}: ${note}`]));
+  return `${[...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')}\n`;
+}
+
+/** Whether a result keeps what is promised; undefined where nothing is. */
+export function kept({ bar, ours, ratio }: BenchResult): boolean | undefined {
+  if (bar === undefined) return undefined;
+  return (bar.of === 'ours' ? ours : (ratio ?? Number.POSITIVE_INFINITY)) <= bar.most;
+}
+
+function promised(result: BenchResult): string {
+  const { bar, unit } = result;
+  if (bar === undefined) return '';
+  const most = bar.of === 'ours' ? `${bar.most} ${unit}` : `${bar.most}x`;
+  return `at most ${most}: ${kept(result) ? 'kept' : 'NOT KEPT'}`;
+}
+
+/** Three digits are what such figures are worth. */
+function figure(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  if (value >= 1_000) return Math.round(value).toLocaleString('en-US');
+  return String(Number(value.toPrecision(3)));
+}
