@@ -36,7 +36,13 @@ export function contextFrom(io: Io, args: Args): Context {
   return {
     io,
     settings,
-    hub: new Hub({ url: settings.url, token: settings.token(), who, drawn: output === 'table' }),
+    hub: new Hub({
+      url: settings.url,
+      token: settings.token(),
+      who,
+      drawn: output === 'table',
+      holder: async () => (await import('@lab/daemon/lock')).holder(settings.hubRoot),
+    }),
     output,
     drawing: { style: styleFor(env, io.outTerminal, refused), columns: io.columns },
     errStyle: styleFor(env, io.errTerminal, refused),

@@ -16,7 +16,7 @@ export interface UpFaceOptions {
   readonly clock: Clock;
   readonly url: string;
   /** Undefined while nobody answers. */
-  status(): Promise<StatusView | undefined>;
+  status(signal: AbortSignal): Promise<StatusView | undefined>;
   /** This was shown as it is: a bare `lab approve` may send it. */
   shown(action: ActionView): void;
 }
@@ -38,7 +38,7 @@ export class UpFace {
   async run(signal: AbortSignal, onReady: () => void = () => undefined): Promise<void> {
     let ready = false;
     while (!signal.aborted) {
-      const status = await this.#options.status();
+      const status = await this.#options.status(signal);
       if (signal.aborted) return;
       if (ready) {
         if (status !== undefined) this.#notable(status);
@@ -56,7 +56,11 @@ export class UpFace {
 
   /** A line of the daemon's parent: it was started again, a plugin was disabled, it stops. */
   line(text: string): void {
-    this.#line('soft', '·', text);
+    // What has lines of its own, such as the problems of a fleet, stands as it is.
+    if (text.includes('\n')) {
+      this.#clear();
+      this.#options.io.err(`${text.trimEnd()}\n`);
+    } else this.#line('soft', '·', text);
   }
 
   #ready(status: StatusView): void {

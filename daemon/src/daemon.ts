@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openEdge } from '@lab/edge/compose';
+import { EDGE_PLUGINS, openEdge } from '@lab/edge/compose';
 import type { Edge } from '@lab/edge/edge';
 import { PortBook } from '@lab/edge/port-book';
 import { openHub } from '@lab/hub/compose';
@@ -62,7 +62,12 @@ export class Daemon {
       log.warn('a file cannot be read and is begun anew', { path, reason });
     const ports = await PortBook.open(disk, join(root, 'ports.json'), onBad, portsFrom(options.port));
     let daemon: Daemon | undefined;
-    const hub = await openHub({ ...options, runtime: 'process', edges: () => daemon?.edges ?? new Map() });
+    const hub = await openHub({
+      ...options,
+      plugins: options.plugins ?? EDGE_PLUGINS,
+      runtime: 'process',
+      edges: () => daemon?.edges ?? new Map(),
+    });
     daemon = new Daemon(options, hub, ports, bootId);
     await daemon.#start();
     return daemon;

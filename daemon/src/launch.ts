@@ -3,6 +3,7 @@ import { mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { NodeDisk } from '@lab/kernel/disk/node-disk';
 import type { Clock } from '@lab/sdk/clock';
+import { LabError, messageOf } from '@lab/sdk/errors';
 import { type Supervision, startDaemon, superviseDaemon } from './parent.ts';
 
 export interface LaunchOptions {
@@ -17,9 +18,7 @@ export interface LaunchOptions {
 }
 
 export function launchDaemon({ home, root, repo, port, env, clock, onLine }: LaunchOptions): Supervision {
-  mkdirSync(join(root, 'logs'), { recursive: true });
-  // What Node itself prints when the daemon cannot even load; the daemon's own log is beside it.
-  const output = openSync(join(root, 'logs/daemon.out'), 'a');
+  const output = openOutput(root);
   return superviseDaemon({
     root,
     clock,
@@ -34,4 +33,18 @@ export function launchDaemon({ home, root, repo, port, env, clock, onLine }: Lau
         stderr: output,
       }),
   });
+}
+
+/** What Node itself prints when the daemon cannot even load; the daemon's own log is beside it. */
+function openOutput(root: string): number {
+  try {
+    mkdirSync(join(root, 'logs'), { recursive: true });
+    return openSync(join(root, 'logs/daemon.out'), 'a');
+  } catch (cause) {
+    throw new LabError('disk', `the runtime root cannot be written: ${messageOf(cause)}`, {
+      at: root,
+      cause,
+      hint: 'give another: LAB_ROOT=DIR ./lab up',
+    });
+  }
 }

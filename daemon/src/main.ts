@@ -3,7 +3,7 @@
  *
  * LAB_ROOT runtime root · LAB_REPO the fleet · LAB_HOME where lab itself is · LAB_PORT port of the API · LAB_LOG level
  */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SystemClock } from '@lab/kernel/clock';
 import { NodeDisk } from '@lab/kernel/disk/node-disk';
@@ -73,6 +73,9 @@ async function main(): Promise<void> {
   let held: Awaited<ReturnType<typeof holdRoot>> | undefined;
   try {
     held = await holdRoot(root);
+    mkdirSync(join(root, 'state'), { recursive: true });
+    // For its owner alone, names included.
+    mkdirSync(join(root, 'state/secure'), { recursive: true, mode: 0o700 });
     log.info('started', { pid: process.pid, root });
     const own = new Pulse(join(root, 'state/pulse'));
     pulse = own;
@@ -92,7 +95,8 @@ async function main(): Promise<void> {
   } catch (cause) {
     const error = asLabError(cause);
     log.error('the daemon could not start', { code: error.code, reason: error.message, stack: error.stack ?? '' });
-    for (const line of refusalLines(error)) parent.progress(line);
+    // One text, so that it is seen as it is.
+    parent.progress(`${refusalLines(error).join('\n')}\n`);
     await held?.release();
     await close();
     await parent.end(ERRORS[error.code].exit);

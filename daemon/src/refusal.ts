@@ -18,7 +18,7 @@ export function refusalLines(error: LabError): string[] {
     ...shown,
     ...more,
     `error: ${error.message}`,
-    ...(error.at === undefined ? [] : [`  ${error.at}`]),
+    ...(error.at === undefined || error.message.includes(error.at) ? [] : [`  ${error.at}`]),
     ...(error.hint === undefined ? [] : [`  ${error.hint}`]),
   ];
 }

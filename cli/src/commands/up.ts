@@ -34,7 +34,7 @@ export async function up(context: Context, launch: Launch): Promise<number> {
     style: errStyle,
     clock: io.clock,
     url,
-    status: () => statusOf(context, url),
+    status: (signal) => statusOf(context, url, signal),
     shown: (action) => context.seen.show([action], io.clock.now()),
   });
   const ended = new AbortController();
@@ -54,10 +54,12 @@ export async function up(context: Context, launch: Launch): Promise<number> {
 }
 
 /** While it starts there is no token, then no answer, then no readiness: each is just not yet. */
-async function statusOf({ settings }: Context, url: string): Promise<StatusView | undefined> {
+async function statusOf({ settings }: Context, url: string, signal: AbortSignal): Promise<StatusView | undefined> {
   try {
     return await new Hub({ url, token: settings.token(), who: `up@${hostname()}`, drawn: true }).get<StatusView>(
       '/v1/status',
+      {},
+      signal,
     );
   } catch {
     return undefined;

@@ -16,6 +16,8 @@ export interface HubAddress {
   readonly who: string;
   /** Its answers are drawn for people, see cleaned.ts. */
   readonly drawn: boolean;
+  /** The pid of a daemon that is there and may not listen yet. */
+  readonly holder?: () => Promise<number | undefined>;
 }
 
 const PATIENCE_MS = 120_000;
@@ -31,8 +33,8 @@ export class Hub {
     return this.#address.url;
   }
 
-  get<Answer>(path: string, query: Query = {}): Promise<Answer> {
-    return this.#json('GET', path + queryText(query));
+  get<Answer>(path: string, query: Query = {}, signal?: AbortSignal): Promise<Answer> {
+    return this.#json('GET', path + queryText(query), undefined, signal);
   }
 
   post<Answer>(path: string, body: unknown): Promise<Answer> {
@@ -54,8 +56,11 @@ export class Hub {
     return this.#address.drawn ? cleaned(value) : value;
   }
 
-  async #json<Answer>(method: string, path: string, body?: string): Promise<Answer> {
-    const response = await this.#send(method, path, { body, timeoutMs: PATIENCE_MS });
+  async #json<Answer>(method: string, path: string, body?: string, signal?: AbortSignal): Promise<Answer> {
+    const patience = { body, timeoutMs: PATIENCE_MS, ...(signal === undefined ? {} : { signal }) };
+    const response = await this.#send(method, path, patience).catch(async (cause: unknown) => {
+      throw await this.#orStarting(cause);
+    });
     try {
       return this.parsed<Answer>(await textOf(response));
     } catch (cause) {
@@ -98,6 +103,16 @@ export class Hub {
     });
     if ((response.statusCode ?? 0) < 400) return response;
     throw problemFrom(await textOf(response), response.statusCode ?? 0, url);
+  }
+
+  async #orStarting(cause: unknown): Promise<unknown> {
+    if (!(cause instanceof LabError) || systemCode(cause.cause) !== 'ECONNREFUSED') return cause;
+    const pid = await this.#address.holder?.();
+    if (pid === undefined) return cause;
+    return new LabError('hub_unreachable', `the daemon (pid ${pid}) does not answer yet`, {
+      cause,
+      hint: 'it is starting or stopping, try again in a moment',
+    });
   }
 
   #noAnswer(cause: unknown): LabError {
