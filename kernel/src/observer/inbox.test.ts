@@ -1,6 +1,7 @@
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sha256 } from '@lab/sdk';
 import { expect, it } from 'vitest';
 import { CrashingDisk } from '../../testing/crashing-disk.ts';
 import { collect, EventHouse } from '../../testing/event-house.ts';
@@ -31,7 +32,7 @@ async function at(disk: Disk, root = '/hub') {
 const drop = (disk: Disk, name: string, content: string | Uint8Array): Promise<void> =>
   disk.replace(`/hub/events/inbox/${name}`, content);
 
-it('takes the facts of a file as a log of its own, each node and class a stream', async () => {
+it('takes the facts of a file about a node as a log of its own, each class a stream', async () => {
   const disk = new MemoryDisk();
   const { inbox, journal } = await at(disk);
   const content = [
@@ -49,7 +50,8 @@ it('takes the facts of a file as a log of its own, each node and class a stream'
   expect(events.map(({ node, class: cls, seq, data }) => `${data.n}: ${node} ${cls} ${seq}`).sort()).toEqual([
     ...['1: n1 control 1', '2: n2 control 1', '3: n1 health 1', '4: n1 control 2', '5: n1 bulk 1', '6: n1 health 2'],
   ]);
-  expect(new Set(events.map(({ log }) => log))).toEqual(new Set([logOf(Buffer.from(content))]));
+  for (const { node, log } of events) expect(log).toBe(logOf(node, sha256(content)));
+  expect(new Set(events.map(({ id }) => id)).size, 'no two events of a file have one id').toBe(6);
   expect(events.find(({ data }) => data.n === 1)).toMatchObject({
     at: '1970-01-01T00:00:05Z',
     source: 'backup',

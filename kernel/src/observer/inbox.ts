@@ -2,8 +2,9 @@
  * `events/inbox/`: other tools rename finished files of facts into it, one JSON object a line:
  * `{node, type, at?, source?, service?, data, class?}` (`class` only for a type that is not known here; `bulk` unless told).
  *
- * A file is a log of its own: its id comes from its content, and its lines count up for each (node, class) in the order in which they
- * stand, so that the journal's positions alone make a second delivery harmless. The same content again is therefore the same file.
+ * What a file says of a node is a log of its own: its id comes from the content and the node (two nodes in one file must not give two
+ * events one id), and its lines count up for each class in the order in which they stand, so that the journal's positions alone make a
+ * second delivery harmless. The same content again is therefore the same file.
  *
  * INVARIANTS: a file is removed only once the journal has it on disk; a bad line is set aside and the rest goes on; a file that is no
  * text of facts, and what is no plain file, goes to quarantine whole; nothing outside the folder is read.
@@ -36,6 +37,7 @@ export interface Delivered {
 
 interface Stream {
   readonly node: string;
+  readonly log: string;
   readonly class: EventClass;
   readonly lines: string[];
 }
@@ -103,9 +105,9 @@ export class Inbox {
       await this.#say(name, reason ?? '');
       return { events: 0, quarantined: 1 };
     }
-    const { log, streams, bad } = this.#read(content, instant(Math.max(0, Math.floor(stat.mtimeMs))));
+    const { streams, bad } = this.#read(content, instant(Math.max(0, Math.floor(stat.mtimeMs))));
     let [events, refused] = [0, bad.length];
-    for (const { node, class: cls, lines } of streams) {
+    for (const { node, log, class: cls, lines } of streams) {
       for (let from = 0; from < lines.length; from += BATCH_LINES) {
         const batch = { class: cls, from: from + 1, lines: lines.slice(from, from + BATCH_LINES) };
         const { quarantined } = await this.#options.journal.accept({ node, log }, batch);
@@ -123,7 +125,7 @@ export class Inbox {
   }
 
   #read(content: Uint8Array, at: string) {
-    const log = logOf(content);
+    const hash = sha256(content);
     const streams = new Map<string, Stream>();
     const bad: { readonly at: number; readonly line: string; readonly reason: string }[] = [];
     for (const [index, line] of Buffer.from(content).toString().split('\n').entries()) {
@@ -132,15 +134,16 @@ export class Inbox {
         const fact = factSchema.parse(JSON.parse(line));
         const checked = this.#check(fact);
         const key = `${fact.node}\n${checked.class}`;
-        const stream = streams.get(key) ?? { node: fact.node, class: checked.class, lines: [] };
+        const { node } = fact;
+        const stream = streams.get(key) ?? { node, log: logOf(node, hash), class: checked.class, lines: [] };
         streams.set(key, stream);
-        const place = { node: fact.node, log, epoch: 0, seq: stream.lines.length + 1, at: fact.at ?? at };
+        const place = { node, log: stream.log, epoch: 0, seq: stream.lines.length + 1, at: fact.at ?? at };
         stream.lines.push(placed(checked, place).line);
       } catch (cause) {
         bad.push({ at: index + 1, line, reason: firstIssue(cause) });
       }
     }
-    return { log, streams: [...streams.values()], bad };
+    return { streams: [...streams.values()], bad };
   }
 
   #check(fact: z.infer<typeof factSchema>): CheckedFact {
@@ -159,9 +162,9 @@ export class Inbox {
   }
 }
 
-/** 24 characters of 0-9a-z out of the content's SHA-256. */
-export function logOf(content: Uint8Array): string {
-  return BigInt(`0x${sha256(content)}`)
+/** 24 characters of 0-9a-z for what a file, known by its SHA-256, says of a node. */
+export function logOf(node: string, contentHash: string): string {
+  return BigInt(`0x${sha256(`${node}\n${contentHash}`)}`)
     .toString(36)
     .padStart(50, '0')
     .slice(0, 24);
