@@ -15,19 +15,25 @@ export interface LaunchOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly onLine: (line: string) => void;
+  /** What the process runs, and how long it may go without a beat: a test has its own. */
+  readonly main?: string;
+  readonly stallMs?: number;
 }
 
-export function launchDaemon({ home, root, repo, port, env, clock, onLine }: LaunchOptions): Supervision {
+export function launchDaemon(options: LaunchOptions): Supervision {
+  const { home, root, repo, port, env, clock, onLine, stallMs } = options;
+  const main = options.main ?? join(import.meta.dirname, 'main.ts');
   const output = openOutput(root);
   return superviseDaemon({
     root,
     clock,
     disk: new NodeDisk(),
     onLine,
+    ...(stallMs === undefined ? {} : { stallMs }),
     start: () =>
       startDaemon({
         command: process.execPath,
-        args: [join(import.meta.dirname, 'main.ts')],
+        args: [main],
         env: { ...env, LAB_ROOT: root, LAB_REPO: repo, LAB_HOME: home, LAB_PORT: String(port) },
         stdout: output,
         stderr: output,
