@@ -64,7 +64,8 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
   const log = options.log.with({ node });
   const paths = edgePaths(root);
   const random = options.random ?? Math.random;
-  const registry = builtInEvents();
+  const plugins = options.plugins ?? EDGE_PLUGINS;
+  const registry = builtInEvents(plugins.flatMap((plugin) => plugin.events ?? []));
   const quarantine = new Quarantine({ disk, dir: paths.quarantine, clock, log });
   const onBad = async (path: string, reason: string): Promise<void> => {
     log.warn('a file cannot be read and is set aside', { path, reason });
@@ -111,7 +112,7 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
   scope.value(STORE, disk);
   let edge: Edge | undefined;
   const host = new PluginHost({
-    plugins: options.plugins ?? EDGE_PLUGINS,
+    plugins,
     role: 'edge',
     configs: options.configs,
     parent: scope,

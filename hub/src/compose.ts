@@ -13,6 +13,7 @@ import { Inbox } from '@lab/kernel/observer/inbox';
 import type { Journal } from '@lab/kernel/observer/journal';
 import { Quarantine } from '@lab/kernel/observer/quarantine';
 import { replay } from '@lab/kernel/observer/replay';
+import type { Mark } from '@lab/kernel/plugins/door';
 import { nodeResource } from '@lab/kernel/supervisor/node-resource';
 import { serviceResource } from '@lab/kernel/supervisor/service-resource';
 import {
@@ -23,6 +24,7 @@ import {
   LabError,
   type LinkView,
   type Log,
+  type Plugin,
   type PluginView,
   type RuntimeKind,
   type StatedAction,
@@ -37,6 +39,7 @@ import { EventReader } from './event-reader.ts';
 import { brokenAtStart, FleetInForce } from './fleet-in-force.ts';
 import { fleetTargets } from './fleet-targets.ts';
 import { Hub } from './hub.ts';
+import { hubPlugins, mustBeConfigured } from './hub-plugins.ts';
 import { LinkEnd } from './link-end.ts';
 import { openMemory } from './memory.ts';
 import { factOf, reconcile } from './moves.ts';
@@ -61,6 +64,11 @@ export interface HubOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** The edges in this process: their plugins and logs are shown through the hub. */
+  /** Every plugin of this distribution, of either role. */
+  readonly plugins: readonly Plugin[];
+  /** Plugins that are not to run, with the reason. */
+  readonly disabled: ReadonlyMap<string, string>;
+  readonly mark?: Mark;
   readonly edges: () => ReadonlyMap<string, LocalEdge>;
 }
 
@@ -78,7 +86,6 @@ const PRINT_EVERY_MS = 1_000;
 export async function openHub(options: HubOptions): Promise<Hub> {
   const { root, repo, disk, clock, log } = options;
   const paths = hubPaths(root);
-  const registry = builtInEvents();
   const quarantine = new Quarantine({ disk, dir: paths.quarantine, clock, log });
   const source = new FleetSource({
     dir: repo,
@@ -87,6 +94,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   });
   const first = await source.reload();
   if (first.fleet === undefined) throw brokenAtStart(first.problems, repo);
+  mustBeConfigured(options.plugins, first.fleet);
+  const registry = builtInEvents(options.plugins.flatMap((plugin) => plugin.events ?? []));
 
   const memory = await openMemory({
     database: options.database ?? true,
@@ -173,12 +182,14 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       void (await own([{ type: 'file_quarantined', data: { name: path.slice(root.length + 1), reason } }])),
   });
   const inbox = new Inbox({ disk, root, journal, registry, quarantine, log });
+  const host = hubPlugins({ ...options, fleet: first.fleet, journal });
   const timeouts = first.fleet.settings.timeoutMs;
+  const builtIn = [serviceResource(timeouts), nodeResource(timeouts)];
   const loop = new ControlLoop({
     fleet,
     world,
     links,
-    resources: [serviceResource(timeouts), nodeResource(timeouts)],
+    resources: () => [...builtIn, ...host.resources()],
     store,
     clock,
     log,
@@ -215,8 +226,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       await loop.turn();
     },
     replay: async (until) => replay({ journal, registry, start: await memory.worldBefore(until), until }),
-    plugins: () =>
-      [...options.edges()].flatMap(([node, edge]) => edge.plugins().map((plugin) => ({ ...plugin, node }))),
+    plugins: () => [
+      ...host.views().map((plugin) => ({ ...plugin, node: `${fleet().hub} (hub)` })),
+      ...[...options.edges()].flatMap(([node, edge]) => edge.plugins().map((plugin) => ({ ...plugin, node }))),
+    ],
     doctor: () => doctor({ fleet: fleet(), journal, audit, root }),
     logs: (node, service, { tail, follow }, signal) => {
       const edge = options.edges().get(node);
@@ -237,6 +250,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
           options.port,
           createApp({ plane, token, version: options.version, clock, closing: closing.signal, log }),
         );
+  await host.start();
   await source.start();
 
   return new Hub({
@@ -254,7 +268,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       { everyMs: PRINT_EVERY_MS, run: worldPrinter(disk, paths.world, input, clock) },
       ...memory.housekeeping(fleet),
     ],
-    closing: [() => source.stop(), () => closing.abort(), () => api?.close(), () => memory.close()],
+    closing: [() => host.stop(), () => source.stop(), () => closing.abort(), () => api?.close(), () => memory.close()],
   });
 
   async function listen(port: number, app: ReturnType<typeof createApp>): Promise<Pick<Served, 'url' | 'close'>> {

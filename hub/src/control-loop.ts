@@ -41,7 +41,8 @@ export interface LoopArgs {
   readonly fleet: () => Fleet;
   readonly world: () => WorldView;
   readonly links: () => ReadonlyMap<string, LinkView>;
-  readonly resources: readonly ResourceType[];
+  /** Those that are there now: a plugin's come and go with it. */
+  readonly resources: () => readonly ResourceType[];
   readonly store: ActionStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -144,7 +145,7 @@ export class ControlLoop {
   async #take(): Promise<void> {
     await followRuns(this.#args);
     const { fleet, world, links, resources, clock, store } = this.#args;
-    const args: PlanArgs = { fleet: fleet(), world: world(), links: links(), resources, now: clock.now() };
+    const args: PlanArgs = { fleet: fleet(), world: world(), links: links(), resources: resources(), now: clock.now() };
     this.#plannedAt = clock.monotonic();
     this.#plan = plan(args);
     await this.#settle(args);
@@ -154,7 +155,7 @@ export class ControlLoop {
 
   async #settle(args: PlanArgs): Promise<void> {
     const { store, clock, own } = this.#args;
-    const { create, cancel, resolved } = settle(store.open(), this.#plan, args);
+    const { create, cancel, resolved } = settle(this.#judged(args), this.#plan, args);
     for (const { id, ulid, reason, recreate } of cancel) {
       await store.move(id, ulid, 'cancel', { outcome: { at: instant(clock.now()), reason } }, LAB);
       if (recreate !== undefined) await this.#propose(recreate);
@@ -162,6 +163,12 @@ export class ControlLoop {
     for (const change of create) await this.#propose(change);
     const byNode = Map.groupBy(resolved, (id) => this.#nodeOf(id));
     if (byNode.size > 0) await own([...byNode].map(([node, ids]) => ({ type: 'drift_resolved', data: { node, ids } })));
+  }
+
+  /** What a type that is not there now proposed is left alone: that nothing drifts is not its word. */
+  #judged({ resources }: PlanArgs): StatedAction[] {
+    const there = new Set(resources.map(({ id }) => id));
+    return this.#args.store.open().filter(({ resource }) => there.has(resource));
   }
 
   async #propose(planned: PlannedChange): Promise<void> {

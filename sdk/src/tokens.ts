@@ -26,7 +26,7 @@ export interface NodePlace {
   readonly stateDir: string;
   /** `logs/`: one folder a service. */
   readonly logsDir: string;
-  /** Changes at each boot of the machine. */
+  /** Changes at each boot of the machine; empty for a plugin of the hub role. */
   readonly bootId: string;
 }
 export const PLACE = token<NodePlace>('place');

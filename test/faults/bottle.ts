@@ -72,8 +72,14 @@ export class Life {
     this.disk = disk;
   }
 
-  /** Begins a life. One that is cut off while it begins is dead, and says so. */
-  static async begin(outside: Outside, disk: MemoryDisk, repo: string, crash: CrashPlan = {}): Promise<Life> {
+  /** Begins a life, with `plugins` beside the bottle's provider. One that is cut off while it begins is dead, and says so. */
+  static async begin(
+    outside: Outside,
+    disk: MemoryDisk,
+    repo: string,
+    crash: CrashPlan = {},
+    plugins: readonly Plugin[] = [],
+  ): Promise<Life> {
     const life = new Life(outside, new CrashingDisk(disk, crash));
     const opening = Daemon.open({
       root: ROOT,
@@ -86,7 +92,7 @@ export class Life {
       disabled: new Map(),
       mark: () => null,
       database: false,
-      plugins: [bottledProvider(outside, life)],
+      plugins: [bottledProvider(outside, life), ...plugins],
     }).then(
       (daemon) => {
         life.#daemon = daemon;
