@@ -2,7 +2,7 @@
  * Who fell silent and who came back: transitions of the link, said once each in the journal.
  *
  * INVARIANTS: silence counts from the later of the last word and the hub's own start, on a clock that does not jump; a node that
- * never spoke is unseen, not silent.
+ * never spoke is unseen, not silent. One at a time: a hello that comes while a silence is being written finds it written, and ends it.
  */
 import { type Clock, type Fact, type Fleet, instant, type LinkRow, type NodeRow, type WorldView } from '@lab/sdk';
 
@@ -20,6 +20,7 @@ export interface SilenceArgs {
 export class Silence {
   readonly #args: SilenceArgs;
   readonly #startedAt: number;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(args: SilenceArgs) {
     this.#args = args;
@@ -27,7 +28,22 @@ export class Silence {
   }
 
   /** Says who fell silent since the last look. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    return this.#alone(() => this.#look());
+  }
+
+  /** A node said hello. */
+  heard(node: string): Promise<void> {
+    return this.#alone(() => this.#heard(node));
+  }
+
+  #alone(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #look(): Promise<void> {
     const { fleet, world, clock, quietMs, lastHeardAt, own, disconnect } = this.#args;
     const joined = world().rows<NodeRow>('control', 'node');
     const links = world().rows<LinkRow>('health', 'link');
@@ -43,8 +59,7 @@ export class Silence {
     if (facts.length > 0) await own(facts);
   }
 
-  /** A node said hello. */
-  async heard(node: string): Promise<void> {
+  async #heard(node: string): Promise<void> {
     const { world, own } = this.#args;
     const facts: Fact[] = [];
     if (!world().rows<NodeRow>('control', 'node').has(node)) facts.push({ type: 'node_joined', data: { node } });
