@@ -21,10 +21,10 @@ const specSchema = z.strictObject({
 }) satisfies z.ZodType<ServiceSpec>;
 
 /**
- * `spawning`: the intent. `interrupted`: ended with its machine or its daemon, to be kept. `stopped`: ended by a person.
+ * `spawning`: the intent. `halting`: being ended with its daemon. `interrupted`: ended with its machine or its daemon, to be kept. `stopped`: ended by a person.
  * `failed`: could not be started at all.
  */
-export const PHASES = ['spawning', 'running', 'exited', 'interrupted', 'stopped', 'failed'] as const;
+export const PHASES = ['spawning', 'running', 'halting', 'exited', 'interrupted', 'stopped', 'failed'] as const;
 
 const lifeSchema = z.strictObject({
   v: z.literal(1),

@@ -23,6 +23,7 @@ interface Present {
 }
 
 export function resumption(record: ServiceRecord, { bootId, marked, lives }: Present): Resumption {
+  if (record.phase === 'halting') return halted(record, bootId, lives);
   if (record.phase !== 'running' && record.phase !== 'spawning') return { is: 'settled' };
   if (record.bootId !== bootId) return { is: 'interrupted' };
   const { pid, startTicks, previous } = record;
@@ -38,4 +39,12 @@ export function resumption(record: ServiceRecord, { bootId, marked, lives }: Pre
   }
   const replaced = previous?.phase === 'running' ? [previous.instance] : [];
   return { is: 'dead', instances: [...replaced, record.instance] };
+}
+
+/** The last daemon was ending it when it was itself killed: that it ended is no fault, and it is kept. */
+function halted(record: ServiceRecord, bootId: string, lives: Present['lives']): Resumption {
+  const { pid, startTicks } = record;
+  if (record.bootId !== bootId || pid === undefined || startTicks === undefined || !lives(pid, startTicks))
+    return { is: 'interrupted' };
+  return { is: 'living', record: { ...record, phase: 'running' }, pid, startTicks };
 }

@@ -73,7 +73,7 @@ export class Unit {
         if (found.record.announced) this.#reports.remember(found.record.instance);
         return this.#adopt(found.record, found.pid, found.startTicks);
       case 'interrupted':
-        return this.#record.change({ phase: 'interrupted', reason: 'the machine went down' });
+        return this.#record.change({ phase: 'interrupted', reason: 'the machine or its daemon went down' });
       case 'dead':
         if (record.phase === 'running' && !record.announced) this.#reports.started(record, this.#sources());
         for (const instance of found.instances) this.#reports.ended(instance, UNKNOWN_EXIT);
@@ -129,7 +129,15 @@ export class Unit {
       const waits = this.#restarts.waiting;
       const before = this.life;
       if (before !== undefined) run.output(`stopping ${this.service} (pid ${before.pid})`);
-      await this.#endOrResume(run.signal, before);
+      const halting = reason === 'daemon' && before !== undefined;
+      // For the next daemon, should this one be killed half-way. A disk that refuses is no reason to go on running.
+      if (halting) await this.#record.change({ phase: 'halting' }).catch(() => undefined);
+      try {
+        await this.#endOrResume(run.signal, before);
+      } catch (cause) {
+        if (halting) this.#background(this.#record.change({ phase: 'running' }));
+        throw cause;
+      }
       this.#restarts.cancel();
       if (reason === 'person') {
         // The world is told: it is held, so that this is no drift.
