@@ -1,16 +1,18 @@
 /**
  * From `kill -9` of a service's process to its `containers_not_running` in the hub's event stream, and to the file of the proposal in
- * `actions/pending/`. Beside it what a bare parent needs to hear that its own child was killed.
+ * `actions/pending/`. Beside it a bare parent that hears that its own child was killed and appends that to two files, synced one after
+ * the other, as an event is in its node's log and then in the journal.
  *
  * Own children are those that this daemon started; adopted ones outlived a daemon that was killed, and nobody is told of their end:
  * they are looked at every half second. Kills come one at a time, at random instants; what was killed is approved between rounds.
  */
 import { spawn } from 'node:child_process';
 import { watch } from 'node:fs';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActionView, EventView } from '@lab/sdk';
 import { kill9, Machine } from '../test/e2e/machine.ts';
-import { smallFleet } from '../test/e2e/small-fleet.ts';
+import { serviceYaml, smallFleet } from '../test/e2e/small-fleet.ts';
 import { pause, until } from '../test/e2e/until.ts';
 import { type Asked, type BenchResult, cost, percentile } from './result.ts';
 
@@ -18,6 +20,8 @@ const SERVICES = ['a', 'b', 'c', 'd', 'e', 'f'];
 const NODES = ['hut', 'barn'];
 const ROUNDS = { own: 10, adopted: 3 };
 const POLL_MS = 500;
+/** Healthchecks as in the example fleet: each second, and two in a row must fail. */
+const CHECKED = serviceYaml().replace('interval: 0.3', 'interval: 1');
 
 interface Kill {
   readonly eventMs: number;
@@ -29,18 +33,20 @@ export async function heal({ quick }: Asked): Promise<BenchResult[]> {
     fleet: smallFleet({
       hosts: Object.fromEntries(NODES.map((node) => [node, SERVICES.map((name) => `${name}-service: {}`).join(', ')])),
       policies: ['{ target: "*", change: auto, heal: ask }'],
+      services: Object.fromEntries(SERVICES.map((name) => [`${name}-service`, CHECKED])),
       thresholds: 'flapping: { proposals: 100000, within: 30m }, healPerHour: { service: 100000, node: 100000 }',
     }),
   });
   try {
     await machine.up();
+    const parent = await BareParent.open(machine.dir);
     const seen = await Seen.open(machine);
     const bare: number[] = [];
     const own: Kill[] = [];
     for (let round = 0; round < (quick ? 1 : ROUNDS.own); round++) {
       for (const name of names()) {
         own.push(await seen.kill(name));
-        bare.push(await bareKill());
+        bare.push(await parent.kill());
       }
       await bringBack(machine);
     }
@@ -59,6 +65,7 @@ export async function heal({ quick }: Asked): Promise<BenchResult[]> {
       await bringBack(machine);
     }
     seen.close();
+    await parent.close();
     return [...results('own child', own, bare), ...results('adopted', adopted, bare)];
   } finally {
     await machine.cleanup();
@@ -110,9 +117,7 @@ class Seen {
   }
 
   static async open(machine: Machine): Promise<Seen> {
-    const { readFile } = await import('node:fs/promises');
-    const token = (await readFile(join(machine.root, 'state/secure/token'), 'utf8')).trim();
-    const seen = new Seen(machine, token);
+    const seen = new Seen(machine, await tokenOf(machine));
     await seen.follow();
     return seen;
   }
@@ -126,8 +131,10 @@ class Seen {
       headers: { authorization: `Bearer ${this.#token}` },
       signal: abort.signal,
     });
-    void this.#read(stream).catch((cause: unknown) => {
-      if (!abort.signal.aborted) throw cause;
+    void this.#read(stream).catch(async (cause: unknown) => {
+      if (abort.signal.aborted) return;
+      const log = await readFile(join(root, 'logs/lab.log'), 'utf8').catch(() => '');
+      throw new Error(`the event stream ended: ${log.split('\n').slice(-10).join('\n')}`, { cause });
     });
     watch(join(root, 'actions/pending'), { signal: abort.signal }, (_kind, file) => {
       if (file !== null) this.#tell(file);
@@ -197,7 +204,6 @@ async function bringBack(machine: Machine): Promise<void> {
 }
 
 async function tokenOf(machine: Machine): Promise<string> {
-  const { readFile } = await import('node:fs/promises');
   return (await readFile(join(machine.root, 'state/secure/token'), 'utf8')).trim();
 }
 
@@ -207,13 +213,34 @@ async function calm(machine: Machine): Promise<boolean> {
   return open === 0 && services.every(({ health }) => health === 'healthy');
 }
 
-async function bareKill(): Promise<number> {
-  const child = spawn('sleep', ['60'], { stdio: 'ignore' });
-  await new Promise((resolve) => child.once('spawn', resolve));
-  await pause(20);
-  const start = performance.now();
-  return await new Promise((resolve) => {
-    child.once('exit', () => resolve(performance.now() - start));
+/** kill -9 of a bare parent's child, its exit event, and that on disk twice. */
+class BareParent {
+  readonly #files: readonly FileHandle[];
+
+  private constructor(files: readonly FileHandle[]) {
+    this.#files = files;
+  }
+
+  static async open(dir: string): Promise<BareParent> {
+    return new BareParent([await open(join(dir, 'bare-log'), 'a'), await open(join(dir, 'bare-journal'), 'a')]);
+  }
+
+  async kill(): Promise<number> {
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    await new Promise((resolve) => child.once('spawn', resolve));
+    await pause(20);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    const start = performance.now();
     child.kill('SIGKILL');
-  });
+    await ended;
+    for (const file of this.#files) {
+      await file.appendFile(`${JSON.stringify({ at: Date.now(), pid: child.pid, ended: true })}\n`);
+      await file.datasync();
+    }
+    return performance.now() - start;
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files) await file.close();
+  }
 }
