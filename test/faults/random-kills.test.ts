@@ -1,8 +1,8 @@
 /**
  * The real daemon killed with SIGKILL at random instants while everything happens at once, LAB_KILLS times (20); the seed is printed and
- * LAB_SEED brings the same draws again. After each kill nothing that was known is lost; at the end the five promises hold as a whole.
+ * LAB_SEED brings the same draws again; LAB_KEEP names a folder for a copy of the root to look at. After each kill nothing that was known is lost; at the end the five promises hold as a whole.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JournalEvent, StatusView } from '@lab/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -34,6 +34,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await daemon?.kill9();
+  if (process.env.LAB_KEEP !== undefined) await cp(machine.root, process.env.LAB_KEEP, { recursive: true });
   await machine?.cleanup();
 });
 
@@ -41,6 +42,7 @@ async function settled(): Promise<void> {
   await until(
     'every service to be well',
     async () => {
+      await load.calm(daemon);
       await load.approveAll(daemon);
       const { settled, services, pending } = await daemon.get<StatusView>('/v1/status');
       const well = services.every(({ health, digest }) => health === 'healthy' && digest.running === digest.desired);
@@ -110,7 +112,6 @@ it(`after ${KILLS} kills at random everything that was promised holds`, {
 
   daemon = await DaemonProcess.start(machine);
   await daemon.opens();
-  await load.calm(daemon);
   await settled();
   await until('the garbage to be set aside', () => inTheWay(machine, ledger).length === 0).catch(() => {});
   expect(inTheWay(machine, ledger), '5. what was garbage').toEqual([]);

@@ -20,15 +20,10 @@ createServer((request, response) => {
 `;
 
 export const SERVICES = ['barn/cow', 'barn/hen', 'hut/lamp', 'hut/stove', 'mill/cat', 'mill/wheel'] as const;
-/** Those whose healthcheck looks at the file `sick`. */
-export const CHECKED = ['barn/cow', 'hut/stove', 'mill/wheel'] as const;
 /** Its provider starts it again by itself. */
 export const ALWAYS = 'mill/wheel';
 
 export function serviceText(name: string, greeting: string): string {
-  const checked = CHECKED.some((one) => one.endsWith(`/${name}`));
-  const check =
-    '  healthcheck: { http: { port: http, path: / }, interval: 0.4, timeout: 2, retries: 2, startPeriod: 3 }\n';
   return `description: keeps a ledger
 process:
   command: [node, server.mjs]
@@ -36,7 +31,8 @@ process:
   ports: { http: 8080 }
   stopTimeout: 3
   restart: "${ALWAYS.endsWith(`/${name}`) ? 'always' : 'no'}"
-${checked ? check : ''}`;
+  healthcheck: { http: { port: http, path: / }, interval: 0.4, timeout: 2, retries: 2, startPeriod: 3 }
+`;
 }
 
 export function killFleet(): Record<string, string> {

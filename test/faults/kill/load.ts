@@ -7,7 +7,7 @@ import { kill9, type Machine } from '../../e2e/machine.ts';
 import { pause } from '../../e2e/until.ts';
 import type { DaemonProcess } from './daemon-process.ts';
 import type { Dice } from './dice.ts';
-import { CHECKED, SERVICES, serviceText } from './fleet.ts';
+import { SERVICES, serviceText } from './fleet.ts';
 import { dataOf, type Ledger } from './ledger.ts';
 
 const WEIGHTS = {
@@ -49,7 +49,7 @@ export class Load {
 
   /** Everything is well again, as far as people can do that. */
   async calm(daemon: DaemonProcess): Promise<void> {
-    for (const service of CHECKED) await this.#cure(service);
+    for (const service of SERVICES) await this.#cure(service);
     const { services } = await daemon.get<StatusView>('/v1/status');
     for (const { node, name, held } of services)
       if (held !== undefined) await daemon.ask('POST', `/v1/services/${node}/${name}/start`, { reason: 'calm' });
@@ -90,12 +90,12 @@ export class Load {
     start: (daemon) => daemon.ask('POST', `/v1/services/${this.#service()}/start`, { reason: 'by chance' }),
     restart: (daemon) => daemon.ask('POST', `/v1/services/${this.#service()}/restart`, { reason: 'by chance' }),
     sicken: async () => {
-      const service = this.#dice.one(CHECKED) ?? CHECKED[0];
+      const service = this.#service();
       if (!existsSync(dataOf(this.#machine, service))) return;
       this.#ledger.sickened.push({ service, at: Date.now() });
       await writeFile(join(dataOf(this.#machine, service), 'sick'), '');
     },
-    cure: () => this.#cure(this.#dice.one(CHECKED) ?? CHECKED[0]),
+    cure: () => this.#cure(this.#service()),
     look: (daemon) => this.#look(daemon),
   };
 

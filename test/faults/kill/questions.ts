@@ -68,15 +68,15 @@ export function repeated(machine: Machine, ledger: Ledger): string[] {
   }
   return wrong;
 
-  /** Ended by an action that a person or a change asked for, or by a heal of what was sick. */
+  /**
+   * Between its birth and the next one a person or a change asked for it, or a heal of what was sick. (One that was killed as it was
+   * born may stand between the two and have no line.)
+   */
   function hadReason(service: string, life: Birth, next: Birth | undefined): boolean {
-    const own = runs.get(life.run)?.at ?? 0;
-    const made = next === undefined ? undefined : runs.get(next.run);
-    const by =
-      made === undefined || next?.run === life.run
-        ? [...runs.values()].filter((run) => run.service === service && run.at >= own)
-        : [made];
-    return by.some(({ ulid }) => {
+    const bornBy = runs.get(life.run)?.at ?? 0;
+    const until = next?.at ?? Number.POSITIVE_INFINITY;
+    const between = [...runs.values()].filter((run) => run.service === service && run.at > bornBy && run.at <= until);
+    return between.some(({ ulid }) => {
       const action = classes.get(ulid);
       if (action?.cls !== 'heal') return action !== undefined;
       return ledger.sickened.some((sick) => sick.service === service && sick.at <= action.at);
@@ -101,7 +101,8 @@ export function forgotten(machine: Machine, ledger: Ledger): string[] {
   const wrong: string[] = [];
   const folders = new Map<string, string[]>();
   for (const state of STATES) {
-    for (const name of machine.folder(state)) {
+    // A dot in front: what was being written aside when the daemon died.
+    for (const name of machine.folder(state).filter((one) => !one.startsWith('.'))) {
       const { ulid } = machine.file(state, name);
       folders.set(ulid, [...(folders.get(ulid) ?? []), state]);
     }
