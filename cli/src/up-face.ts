@@ -86,11 +86,12 @@ export class UpFace {
         this.#line('bad', '■', `${keyOf(service)} is ${service.health}${causeText(service)}`);
       else if (service.health === 'healthy') this.#line('ok', '●', `${keyOf(service)} is healthy`);
     }
+    // An edit before what is proposed because of it.
+    this.#edits(before, status);
     for (const action of status.pending) {
       // What a person asked for is on its way already.
       if (!known.has(action.ulid) && action.class !== 'person') this.#proposed(action);
     }
-    this.#edits(before, status);
   }
 
   #edits(before: StatusView, status: StatusView): void {
