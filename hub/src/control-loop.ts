@@ -26,6 +26,7 @@ import {
   type Timer,
   type WorldView,
 } from '@lab/sdk';
+import { unlessOvertaken } from './overtaken.ts';
 import { followRuns, type RunsArgs } from './runs.ts';
 
 const POLICY: Who = { by: 'policy', via: 'policy' };
@@ -157,8 +158,9 @@ export class ControlLoop {
     const { store, clock, own } = this.#args;
     const { create, cancel, resolved } = settle(this.#judged(args), this.#plan, args);
     for (const { id, ulid, reason, recreate } of cancel) {
-      await store.move(id, ulid, 'cancel', { outcome: { at: instant(clock.now()), reason } }, LAB);
-      if (recreate !== undefined) await this.#propose(recreate);
+      const outcome = { at: instant(clock.now()), reason };
+      const cancelled = await unlessOvertaken(() => store.move(id, ulid, 'cancel', { outcome }, LAB));
+      if (cancelled !== undefined && recreate !== undefined) await this.#propose(recreate);
     }
     for (const change of create) await this.#propose(change);
     const byNode = Map.groupBy(resolved, (id) => this.#nodeOf(id));
@@ -173,7 +175,7 @@ export class ControlLoop {
 
   async #propose(planned: PlannedChange): Promise<void> {
     const { mode: _mode, planHash: _hash, notBefore: _notBefore, ...change } = planned;
-    await this.#args.store.propose(change, LAB);
+    await unlessOvertaken(() => this.#args.store.propose(change, LAB));
   }
 
   /** A pending proposal whose policy says `auto` now, and whose change is still the planned one. */
@@ -184,7 +186,7 @@ export class ControlLoop {
       if (change.mode !== 'auto' || action?.state !== 'pending' || action.planHash !== change.planHash) continue;
       const opens = change.notBefore === undefined ? undefined : Date.parse(change.notBefore);
       const approval = makeApproval(POLICY, clock.now(), opens, fleet().settings);
-      await store.move(action.id, action.ulid, 'approve', { approval }, POLICY);
+      await unlessOvertaken(() => store.move(action.id, action.ulid, 'approve', { approval }, POLICY));
     }
   }
 
@@ -199,13 +201,8 @@ export class ControlLoop {
       reachable,
     });
     for (const action of queue.expire) {
-      await store.move(
-        action.id,
-        action.ulid,
-        'fail',
-        { outcome: { at: instant(clock.now()), reason: 'expired' } },
-        LAB,
-      );
+      const outcome = { at: instant(clock.now()), reason: 'expired' };
+      await unlessOvertaken(() => store.move(action.id, action.ulid, 'fail', { outcome }, LAB));
     }
     this.#queuing = new Map(queue.waiting.map(({ id, ...waits }) => [id, waits]));
     const work = new Map<string, { grants: Work['grants'][number][]; cancelled: Work['cancelled'][number][] }>();

@@ -7,6 +7,7 @@
 
 import type { ActionStore, Who } from '@lab/kernel/actions/store';
 import { type Clock, instant, type RunRow, type StatedAction, type WorldView } from '@lab/sdk';
+import { unlessOvertaken } from './overtaken.ts';
 
 const LAB: Who = { by: 'lab', via: 'lab' };
 
@@ -25,7 +26,7 @@ export async function followRuns(args: RunsArgs): Promise<void> {
   for (const action of args.store.open()) {
     const run = runs.get(action.id);
     if (run === undefined || run.ulid !== action.ulid || action.state === 'pending') continue;
-    await follow(args, action, run);
+    await unlessOvertaken(() => follow(args, action, run));
   }
 }
 
