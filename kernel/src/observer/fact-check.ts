@@ -58,7 +58,7 @@ export function checkFact(registry: EventRegistry, fact: Fact, who: 'node' | 'hu
   }
   return {
     type: fact.type,
-    class: type.class === 'shared' ? 'control' : type.class,
+    class: type.class === 'shared' ? (fact.class ?? 'control') : type.class,
     severity: type.severity,
     source: fact.source,
     service: fact.service,
