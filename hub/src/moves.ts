@@ -16,10 +16,15 @@ import {
   type WorldView,
 } from '@lab/sdk';
 
-export function factOf({ action, move }: Pick<Moved, 'action' | 'move'>): Fact {
-  const { node, id, ulid, service } = action;
-  const about = { node, id, ulid };
-  return { type: TYPES[move], ...(service === null ? {} : { service }), data: { ...about, ...DATA[move](action) } };
+/** The facts of one move, to be said together: a person's stop holds the service, a start releases it, with the approval and not after it. */
+export function factsOf({ action, move }: Pick<Moved, 'action' | 'move'>): Fact[] {
+  const { node, id, ulid, service, type, approval } = action;
+  const of = service === null ? {} : { service };
+  const moved: Fact = { type: TYPES[move], ...of, data: { node, id, ulid, ...DATA[move](action) } };
+  if (move !== 'approve' || action.class !== 'person' || approval === undefined) return [moved];
+  const { by, note = action.why.text } = approval;
+  if (type === 'service_stop') return [moved, { type: 'service_held', ...of, data: { node, by, why: note } }];
+  return type === 'service_start' ? [moved, { type: 'service_released', ...of, data: { node, by } }] : [moved];
 }
 
 const TYPES: Readonly<Record<Move | 'propose', string>> = {
@@ -66,7 +71,7 @@ const PATH: Readonly<Record<ActionState, readonly (Move | 'propose')[]>> = {
   completed: ['propose', 'approve', 'start', 'complete'],
   failed: ['propose', 'approve', 'start', 'fail'],
   rejected: ['propose', 'reject'],
-  cancelled: ['propose', 'cancel'],
+  cancelled: ['propose', 'approve', 'cancel'],
 };
 
 /** Facts for what the folders know and the journal does not, oldest proposal first. */
@@ -79,12 +84,13 @@ export function reconcile(store: ActionStore, world: WorldView): Fact[] {
     const known = row?.ulid === action.ulid ? row.state : undefined;
     if (known === action.state || (known !== undefined && TERMINAL.has(known))) continue;
     const said = known === undefined ? 0 : PATH[known].length;
-    for (const move of PATH[action.state].slice(said)) if (carries(action, move)) facts.push(factOf({ action, move }));
+    for (const move of PATH[action.state].slice(said))
+      if (carries(action, move)) facts.push(...factsOf({ action, move }));
   }
   return facts;
 }
 
-/** A failed action that never started has no run to tell of. */
+/** A failed action that never started has no run to tell of, a cancelled one that nobody approved no approval. */
 function carries(action: StatedAction, move: Move | 'propose'): boolean {
   if (move === 'start') return action.run !== undefined;
   if (move === 'approve') return action.approval !== undefined;
