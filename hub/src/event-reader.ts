@@ -42,6 +42,7 @@ export class EventReader {
     signal.addEventListener('abort', () => wake(), { once: true });
     try {
       while (!signal.aborted) {
+        const { head } = this.#journal;
         for await (const events of this.#journal.read(next)) {
           for (const event of events) {
             if (signal.aborted) return;
@@ -50,6 +51,8 @@ export class EventReader {
             next = event.ord + 1;
           }
         }
+        // What is up to there and did not come cannot be read: it is not waited for.
+        next = Math.max(next, head + 1);
         if (this.#journal.head < next && !signal.aborted) {
           await new Promise<void>((resolve) => {
             wake = resolve;
