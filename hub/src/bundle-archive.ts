@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { Disk } from '@lab/kernel/disk/disk';
 import { readJson } from '@lab/kernel/disk/json';
-import { type ApprovedRow, type Bundle, bundleSchema, type Fleet, type WorldView } from '@lab/sdk';
+import { type ApprovedRow, type Bundle, bundleDigest, bundleSchema, type Fleet, type WorldView } from '@lab/sdk';
 
 export class BundleArchive {
   readonly #disk: Disk;
@@ -43,9 +43,16 @@ export class BundleArchive {
 
   async of(digest: string | null): Promise<Bundle | undefined> {
     if (digest === null) return undefined;
-    const known = this.#kept.get(digest) ?? (await readJson(this.#disk, this.#path(digest), bundleSchema, this.#onBad));
-    if (known !== undefined) this.#kept.set(digest, known);
-    return known;
+    const known = this.#kept.get(digest);
+    if (known !== undefined) return known;
+    const stored = await readJson(this.#disk, this.#path(digest), bundleSchema, this.#onBad);
+    if (stored === undefined) return undefined;
+    if (bundleDigest(stored.files, stored.definition) !== digest) {
+      await this.#onBad(this.#path(digest), 'it does not give the digest in its name');
+      return undefined;
+    }
+    this.#kept.set(digest, stored);
+    return stored;
   }
 
   #path(digest: string): string {
