@@ -15,7 +15,6 @@ import {
   type Clock,
   type Fact,
   type Fleet,
-  type HoldRow,
   instant,
   LabError,
   type ServiceKey,
@@ -132,16 +131,12 @@ export class Commands {
 
   /** An action made and approved by the person who asks; a stop holds the service, a start releases it. */
   async person(verb: PersonVerb, node: string, service: string, reason: string, caller: Caller): Promise<StatedAction> {
-    const { store, clock, fleet, own, world, refresh } = this.#args;
+    const { store, clock, fleet, refresh } = this.#args;
     const key = serviceKey(node, service);
     const change = this.#personChange(verb, key, node, service, reason, caller);
     const who = whoOf(caller, reason);
     await this.#giveWay(key, who);
     const proposed = await store.propose(change, who);
-    const held = world().rows<HoldRow>('control', 'hold').has(key);
-    if (verb === 'stop') await own([{ type: 'service_held', service, data: { node, by: caller.who, why: reason } }]);
-    else if (held) await own([{ type: 'service_released', service, data: { node, by: caller.who } }]);
-    await refresh();
     const approved = await store.move(
       change.id,
       proposed.ulid,
@@ -149,6 +144,7 @@ export class Commands {
       { approval: makeApproval(who, clock.now(), undefined, fleet().settings) },
       who,
     );
+    await refresh();
     this.#args.nudge();
     return approved;
   }
@@ -231,7 +227,11 @@ export class Commands {
       to: verb === 'stop' ? null : approved,
       parameters: {},
       risk: 'low',
-      why: { rule: 'person', text: `${caller.who} asked for it: ${reason}`, evidence: [] },
+      why: {
+        rule: 'person',
+        text: reason === '' ? `${caller.who} asked for it` : `${caller.who} asked for it: ${reason}`,
+        evidence: [],
+      },
     };
   }
 
@@ -258,7 +258,7 @@ export class Commands {
 }
 
 function whoOf(caller: Caller, note: string | undefined): Who {
-  return { by: caller.who, via: caller.via, ...(note === undefined ? {} : { note }) };
+  return { by: caller.who, via: caller.via, ...(note === undefined || note === '' ? {} : { note }) };
 }
 
 function notFound(id: string): LabError {

@@ -42,7 +42,7 @@ import { Hub } from './hub.ts';
 import { hubPlugins, mustBeConfigured } from './hub-plugins.ts';
 import { LinkEnd } from './link-end.ts';
 import { openMemory } from './memory.ts';
-import { factOf, reconcile } from './moves.ts';
+import { factsOf, reconcile } from './moves.ts';
 import { hubPaths } from './paths.ts';
 import { Plane } from './plane.ts';
 import { Silence } from './silence.ts';
@@ -128,7 +128,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     log,
     ulid,
     quarantine: setAside,
-    onMoved: (moved) => journal.own([factOf(moved)]).then(() => {}),
+    onMoved: (moved) => journal.own(factsOf(moved)).then(() => {}),
   });
   const unsaid = reconcile(store, observer.world);
   if (unsaid.length > 0) await own(unsaid);

@@ -20,7 +20,7 @@ import {
   serviceKey,
 } from '@lab/sdk';
 import { FakeClock, KeptLog } from '@lab/sdk/testing';
-import { factOf } from '../src/moves.ts';
+import { factsOf } from '../src/moves.ts';
 
 export const ANNA: Who = { by: 'anna@saturn', via: 'api' };
 
@@ -103,7 +103,7 @@ export class HubHouse {
       ulid: ulids(),
       quarantine: async () => {},
       onMoved: async (moved) => {
-        if (made.house?.mute !== true) await journal.own([factOf(moved)]);
+        if (made.house?.mute !== true) await journal.own(factsOf(moved));
       },
     });
     const house = new HubHouse({

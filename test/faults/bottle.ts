@@ -5,20 +5,24 @@
  * A ledger outside the bottle remembers what must not be lost: every event whose append returned, every approval that was
  * acknowledged, every instance that was made and what lived before it.
  */
+import type { ControlPlane } from '@lab/api/control-plane';
 import { Daemon } from '@lab/daemon/daemon';
 import { builtInEvents } from '@lab/kernel/observer/events/built-in';
 import { Journal } from '@lab/kernel/observer/journal';
 import { replay } from '@lab/kernel/observer/replay';
 import { World } from '@lab/kernel/observer/world';
 import {
+  type ActionRow,
   CLOCK,
   definePlugin,
   EMIT,
   type JournalEvent,
+  LabError,
   type LabEvent,
   PLACE,
   type Plugin,
   type ServiceProvider,
+  TERMINAL,
 } from '@lab/sdk';
 import { FakeClock, FakeMachine, FakeProvider, KeptLog, settle } from '@lab/sdk/testing';
 import { z } from 'zod';
@@ -35,7 +39,9 @@ export class Outside {
   readonly said = new Set<string>();
   /** ULIDs whose approval was acknowledged. */
   readonly approved = new Set<string>();
-  /** Runs that began to make something, with the service. */
+  /** What people have done, outside of lab: it is not undone by a crash. */
+  readonly done = new Set<string>();
+  /** Runs that began to make something: whether the same digest was living there already. */
   readonly made: { readonly run: string; readonly service: string; readonly alive: boolean }[] = [];
 
   machine(node: string): FakeMachine {
@@ -56,6 +62,7 @@ export class Outside {
     }
     for (const id of this.said) fork.said.add(id);
     for (const id of this.approved) fork.approved.add(id);
+    for (const what of this.done) fork.done.add(what);
     fork.made.push(...this.made);
     return fork;
   }
@@ -128,6 +135,28 @@ export class Life {
     return false;
   }
 
+  /** A person asks something of the hub. What is refused is a person's answer; what dies is nobody's. */
+  async ask(question: (plane: ControlPlane) => Promise<unknown>): Promise<void> {
+    if (this.dead || this.#daemon === undefined) return;
+    const answered = question(this.#daemon.hub.plane).then(
+      () => true,
+      (cause: unknown) => {
+        if (!this.dead && !(cause instanceof LabError)) throw cause;
+        return true;
+      },
+    );
+    await this.#until(answered);
+  }
+
+  /** Nothing is open and nothing is being planned. */
+  idle(): boolean {
+    const { loop, observer } = this.daemon.hub.parts;
+    const open = [...observer.world.rows<ActionRow>('control', 'action').values()].some(
+      ({ state }) => !TERMINAL.has(state),
+    );
+    return !open && !loop.busy;
+  }
+
   /** Approves what waits for a person, as a person who looks at it does. Unacknowledged where this life ends meanwhile. */
   async approveAll(): Promise<void> {
     if (this.dead || this.#daemon === undefined) return;
@@ -144,6 +173,11 @@ export class Life {
     }
   }
 
+  /** A dead life's watchers of files are ended: a process would have taken them with it. */
+  async bury(): Promise<void> {
+    for (const close of this.#daemon?.hub.parts.closing ?? []) await Promise.resolve(close()).catch(() => {});
+  }
+
   async end(): Promise<void> {
     if (this.#daemon !== undefined && !this.dead) await this.#daemon.stop({ services: false });
   }
@@ -154,7 +188,7 @@ export class Life {
   }
 
   /** Opening waits for I/O of the real file system (the fleet) and for timers of the bottle: both go on. */
-  async #until(work: Promise<void>): Promise<void> {
+  async #until(work: Promise<unknown>): Promise<void> {
     let done = false;
     void work.finally(() => {
       done = true;
@@ -183,7 +217,8 @@ function bottledProvider(outside: Outside, life: Life): Plugin {
       const forever = new Promise<never>(() => {});
       const deploy: ServiceProvider['deploy'] = async (spec, run) => {
         if (life.dead) return forever;
-        const alive = (await provider.preimage(spec.service)) !== null;
+        const before = outside.machine(services.place.node).services.get(spec.service);
+        const alive = before?.phase === 'running' && before.spec.digest === spec.digest;
         const done = (await provider.trace(spec.service, run.run)).state === 'done';
         if (!done) outside.made.push({ run: run.run, service: spec.service, alive });
         return make(spec, run);

@@ -1,117 +1,118 @@
 /**
- * The thin slice with a crash at every durable act: a service is deployed by policy, dies, is proposed, approved by a person, restarted
- * and confirmed. The power goes before each act, after it, and after every single step that it consists of on the disk.
+ * Two stories with a crash at every durable act. The thin slice: a service is deployed by policy, dies, is proposed, approved by a person,
+ * restarted and confirmed. The wider one: two services in order, a new revision that a person approves, a service that a person
+ * stops and starts.
  */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { HoldRow } from '@lab/sdk';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { MemoryDisk } from '../../kernel/testing/memory-disk.ts';
 import { TempFleet } from '../../kernel/testing/temp-fleet.ts';
-import { Life, Outside } from './bottle.ts';
-import { accountOf, converged, keepsItsPromises } from './promises.ts';
+import type { Life } from './bottle.ts';
+import { crashEverywhere, type Story } from './enumerate.ts';
+import { converged } from './promises.ts';
 
-let fleet: TempFleet;
+const ONE_NODE = 'sites: { home: {} }\nnodes:\n  piha: { site: home, runtime: process }\n';
+const BRIDGE = 'services/bridge/service.yaml';
+const bridgeOf = (revision: number): string =>
+  `process: { command: [node, bridge.mjs], env: { REVISION: "${revision}" } }\n`;
+
+let one: TempFleet;
+let two: TempFleet;
 beforeAll(async () => {
-  fleet = await TempFleet.make({
-    'inventory/topology.yaml': 'sites: { home: {} }\nnodes:\n  piha: { site: home, runtime: process }\n',
+  one = await TempFleet.make({
+    'inventory/topology.yaml': ONE_NODE,
     'inventory/policy.yaml': 'policies:\n  - { target: "*", change: auto, heal: ask }\n',
     'hosts/piha/services.yaml': 'services:\n  broker: { exposure: local-only }\n',
-    'services/bridge/service.yaml': null,
+    [BRIDGE]: null,
     'services/bridge/docker-compose.yml': null,
     'services/bridge/bridge.mjs': null,
   });
+  two = await TempFleet.make({
+    'inventory/topology.yaml': ONE_NODE,
+    'inventory/policy.yaml': 'policies: []\n',
+    [BRIDGE]: bridgeOf(1),
+  });
 });
-afterAll(() => fleet[Symbol.asyncDispose]());
+afterAll(async () => {
+  await one[Symbol.asyncDispose]();
+  await two[Symbol.asyncDispose]();
+});
 
-/** The story, as far as this life gets. */
-async function story(life: Life): Promise<void> {
-  if (!(await heals(life))) return;
-  const { outside } = life;
-  const broker = outside.machine('piha').services.get('broker');
-  if (broker?.instance === 'i1') await dies(life);
-  await heals(life);
+/** A person approves what is proposed until nothing is, and all is well or somebody holds it. */
+function heals(life: Life): Promise<boolean> {
+  return life.passUntil(() => {
+    void life.approveAll();
+    return converged(life) || held(life);
+  });
 }
 
-async function dies(life: Life): Promise<void> {
-  const provider = life.daemon.edges.get('piha')?.parts.provider;
-  const one = life.outside.machine('piha').services.get('broker');
-  if (provider === undefined || one === undefined) throw new Error('nothing to kill');
-  one.phase = 'exited';
-  one.said = true;
+function held(life: Life): boolean {
+  return life.daemon.hub.parts.observer.world.rows<HoldRow>('control', 'hold').has('piha/broker');
+}
+
+/** Its first instance ends by itself, unseen by whoever reports: the next word of it is this event, or the next observation. */
+async function dies(life: Life, service: string): Promise<void> {
+  const instance = life.outside.machine('piha').services.get(service);
+  if (instance === undefined) throw new Error(`${service} is not there to die`);
+  instance.phase = 'exited';
+  instance.said = true;
+  const data = { instance: instance.instance, exitCode: 1, signal: null };
   await life.daemon.edges
     .get('piha')
-    ?.parts.emit({
-      type: 'containers_not_running',
-      source: 'process',
-      service: 'broker',
-      data: { instance: one.instance, exitCode: 1, signal: null },
-    })
+    ?.parts.emit({ type: 'containers_not_running', source: 'process', service, data })
     .catch(() => {});
 }
 
-/** A person approves what is proposed until nothing is. */
-async function heals(life: Life): Promise<boolean> {
-  return life.passUntil(() => {
-    void life.approveAll();
-    return converged(life);
-  });
-}
+const thin: Story = {
+  dir: () => one.dir,
+  goOn: async (life) => {
+    if (!(await heals(life))) return;
+    if (life.outside.machine('piha').services.get('broker')?.instance === 'i1') await dies(life, 'broker');
+    await heals(life);
+  },
+  ended: converged,
+};
 
-async function lifeOf(at: number | undefined, when: 'before' | 'after') {
-  const outside = new Outside();
-  const disk = new MemoryDisk();
-  const life = await Life.begin(outside, disk, fleet.dir, at === undefined ? {} : { at, when });
-  if (!life.dead) await story(life);
-  return { outside, disk, life };
-}
+const wide: Story = {
+  dir: () => two.dir,
+  prepare: (outside) => writeFile(join(two.dir, BRIDGE), bridgeOf(outside.done.has('revised') ? 2 : 1)),
+  goOn: async (life) => {
+    const { outside } = life;
+    if (!(await heals(life))) return;
+    if (!outside.done.has('revised')) {
+      outside.done.add('revised');
+      await writeFile(join(two.dir, BRIDGE), bridgeOf(2));
+      await life.ask((plane) => plane.plan());
+    }
+    if (!(await heals(life))) return;
+    if (!outside.done.has('stopped')) {
+      outside.done.add('stopped');
+      await life.ask((plane) => plane.person('stop', 'piha', 'broker', 'a look inside', { who: 'tester', via: 'api' }));
+    }
+    if (
+      !(await life.passUntil(
+        () => life.idle() && (!held(life) || life.outside.machine('piha').services.get('broker')?.phase !== 'running'),
+        600_000,
+      ))
+    )
+      return;
+    if (held(life))
+      await life.ask((plane) => plane.person('start', 'piha', 'broker', 'seen', { who: 'tester', via: 'api' }));
+    await heals(life);
+  },
+  ended: (life) =>
+    converged(life) && life.outside.machine('piha').services.get('bridge')?.spec.definition.env.REVISION === '2',
+};
 
-/** A next life on what is left, until all is well; then the promises are asked for. */
-async function recovers(outside: Outside, disk: MemoryDisk, what: string): Promise<void> {
-  const life = await Life.begin(outside, disk, fleet.dir);
-  await story(life);
-  expect(converged(life), `converges after a crash ${what}\n${accountOf(life)}`).toBe(true);
-  await keepsItsPromises(life, disk, outside).catch((cause: unknown) => {
-    throw new Error(`${what}: ${String(cause)}\n${accountOf(life)}`);
-  });
-  await life.end();
-}
-
-it('undisturbed, the story ends well', async () => {
-  const { outside, disk, life } = await lifeOf(undefined, 'before');
-  expect(converged(life)).toBe(true);
-  expect(outside.made).toHaveLength(2);
-  await keepsItsPromises(life, disk, outside);
-  await life.end();
+it('the thin slice: a crash at every act and every step of the disk', { timeout: 600_000 }, async () => {
+  const { acts, recoveries } = await crashEverywhere(thin);
+  expect(acts, 'durable acts of the story').toBeGreaterThan(80);
+  expect(recoveries).toBeGreaterThan(3 * acts);
 });
 
-it('the power goes before and after each durable act, and after every step of it', { timeout: 600_000 }, async () => {
-  const whole = await lifeOf(undefined, 'before');
-  const acts = whole.life.disk.acts.length;
-  await whole.life.end();
-  expect(acts, 'durable acts of the story').toBeGreaterThan(80);
-  let cuts = 0;
-  let steps = 0;
-  for (let at = 1; at <= acts; at++) {
-    const before = await lifeOf(at, 'before');
-    if (!before.life.dead) break;
-    const from = before.disk.ops.length;
-    await recovers(
-      before.outside.fork(),
-      before.disk.crash({ keep: 'synced' }),
-      `before act ${at} (${before.life.disk.acts.at(-1)})`,
-    );
-    const after = await lifeOf(at, 'after');
-    const to = after.disk.ops.length;
-    const what = `after act ${at} (${after.life.disk.acts.at(-1)})`;
-    await recovers(after.outside.fork(), after.disk.crash({ keep: 'all' }), `${what}, everything kept`);
-    for (let step = Math.min(from, to - 1) + 1; step <= to; step++) {
-      await recovers(
-        after.outside.fork(),
-        after.disk.at(step, { keep: 'synced' }),
-        `${what}, at step ${step} of the disk`,
-      );
-      steps += 1;
-    }
-    cuts += 2;
-  }
-  expect(cuts).toBeGreaterThan(160);
-  expect(steps).toBeGreaterThan(cuts);
+it('the wider story: a crash at every fourth act and every step of it', { timeout: 600_000 }, async () => {
+  const { acts, recoveries } = await crashEverywhere(wide, Number(process.env.LAB_CRASH_STRIDE ?? 4));
+  expect(acts, 'durable acts of the story').toBeGreaterThan(200);
+  expect(recoveries).toBeGreaterThan(acts / 2);
 });

@@ -1,20 +1,21 @@
 /** The five promises of durability.md, as questions to what is left after a crash and a recovery. */
-import { type ActionRow, type JournalEvent, TERMINAL } from '@lab/sdk';
+import { healthOf } from '@lab/kernel/observer/health';
+import { type ApprovedRow, EVENT_CLASSES, type JournalEvent, type ServiceRow } from '@lab/sdk';
 import { expect } from 'vitest';
 import type { MemoryDisk } from '../../kernel/testing/memory-disk.ts';
-import { journalOf, type Life, type Outside } from './bottle.ts';
+import { journalOf, type Life, type Outside, ROOT } from './bottle.ts';
 
 export async function keepsItsPromises(life: Life, disk: MemoryDisk, outside: Outside): Promise<void> {
   const live = life.daemon.hub.parts.observer.world;
   const { events, world } = await journalOf(disk.crash({ keep: 'synced' }), outside.clock);
-  everyEventOnce(events, outside);
+  everyEventOnce(events, outside, await loggedOn(disk));
   noActionTwice(events, outside);
   expect(world.hash(), 'worldHash equals that of an undisturbed replay').toBe(live.hash());
   approvalsSurvive(events, outside);
 }
 
 /** 1. Each event whose append returned arrives exactly once in the journal. */
-function everyEventOnce(events: readonly JournalEvent[], outside: Outside): void {
+function everyEventOnce(events: readonly JournalEvent[], outside: Outside, logged: readonly string[]): void {
   const seen = new Map<string, number>();
   for (const { id } of events) seen.set(id, (seen.get(id) ?? 0) + 1);
   expect(
@@ -22,9 +23,25 @@ function everyEventOnce(events: readonly JournalEvent[], outside: Outside): void
     'events that are twice in the journal',
   ).toEqual([]);
   expect(
-    [...outside.said].filter((id) => !seen.has(id)),
+    [...new Set([...outside.said, ...logged])].filter((id) => !seen.has(id)),
     'events that are unaccounted for',
   ).toEqual([]);
+}
+
+/** Ids of the events in every node's own log: what was said before anybody could listen is here too. */
+async function loggedOn(disk: MemoryDisk): Promise<string[]> {
+  const ids: string[] = [];
+  const roots = [ROOT, ...(await disk.list(`${ROOT}/nodes`)).map((node) => `${ROOT}/nodes/${node}`)];
+  for (const root of roots) {
+    for (const cls of EVENT_CLASSES) {
+      const dir = `${root}/edge/log/${cls}`;
+      for (const name of await disk.list(dir)) {
+        const text = Buffer.from((await disk.read(`${dir}/${name}`)) ?? []).toString();
+        for (const line of text.split('\n')) if (line !== '') ids.push((JSON.parse(line) as { id: string }).id);
+      }
+    }
+  }
+  return ids;
 }
 
 /** 2. No action runs twice, and nothing that lived was made anew. */
@@ -62,17 +79,16 @@ function approvalsSurvive(events: readonly JournalEvent[], outside: Outside): vo
 
 /** Nothing is open, and nothing that is desired is down. */
 export function converged(life: Life): boolean {
-  const { world } = life.daemon.hub.parts.observer;
-  const open = [...world.rows<ActionRow>('control', 'action').values()].filter(({ state }) => !TERMINAL.has(state));
-  const services = [
-    ...world.rows<{ state: string; sources: Record<string, { health: string }> }>('health', 'service').values(),
-  ];
-  const healthy =
-    services.length > 0 &&
-    services.every(
-      ({ state, sources }) => state === 'running' && Object.values(sources).every(({ health }) => health === 'healthy'),
+  const { observer, fleet } = life.daemon.hub.parts;
+  const rows = observer.world.rows<ServiceRow>('health', 'service');
+  const approved = observer.world.rows<ApprovedRow>('control', 'approved');
+  const well = [...fleet.fleet.services.values()].every(({ key, digest }) => {
+    const row = rows.get(key);
+    return (
+      row !== undefined && row.digest === digest && approved.get(key)?.digest === digest && healthOf(row) === 'healthy'
     );
-  return open.length === 0 && healthy && !life.daemon.hub.parts.loop.busy;
+  });
+  return well && life.idle();
 }
 
 /** What a person would want to know of a life that did not end well. */
