@@ -35,15 +35,14 @@ async function follow(args: RunsArgs, action: StatedAction, run: RunRow): Promis
   const at = instant(clock.now());
   if (run.state === 'voided') {
     const by = args.cancelledBy(action);
-    if (by !== undefined)
-      await store.move(
-        action.id,
-        action.ulid,
-        'cancel',
-        { outcome: { at, reason: 'cancelled', by } },
-        { by, via: 'api' },
-      );
-    else await store.move(action.id, action.ulid, 'fail', { outcome: { at, reason: run.reason ?? 'voided' } }, LAB);
+    const outcome = {
+      at,
+      reason: by === undefined ? (run.reason ?? 'voided') : 'cancelled',
+      ...(by === undefined ? {} : { by }),
+    };
+    // One that counted as running and is unused after all (the node's disk was replaced) has failed: the table has no way back.
+    const move = by !== undefined && action.state === 'approved' ? 'cancel' : 'fail';
+    await store.move(action.id, action.ulid, move, { outcome }, by === undefined ? LAB : { by, via: 'api' });
     return;
   }
   let state = action.state;

@@ -39,7 +39,7 @@ async function list(context: Context, limit: number): Promise<number> {
           lines.map(({ n, at, who, via, what, on, planHash, note = '' }) => [
             String(n),
             timeOfDay(at, context.nowMs),
-            `${who} (${via})`,
+            who === via ? who : `${who} (${via})`,
             what,
             on,
             short(planHash),

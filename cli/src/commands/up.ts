@@ -39,16 +39,20 @@ export async function up(context: Context, launch: Launch): Promise<number> {
   });
   const ended = new AbortController();
   const daemon = launch((line) => face.line(line));
-  const undo = io.onInterrupt(() => {
+  const stop = (): void => {
     ended.abort();
     daemon.stop();
-  });
+  };
+  const undo = io.onInterrupt(stop);
+  // A closed terminal is a Ctrl-C; without one, SIGHUP asks to read the fleet again.
+  const undoHangup = io.onHangup?.(() => (io.errTerminal ? stop() : daemon.reload()));
   const watching = face.run(ended.signal, () => noteRoot(io.env, settings.root));
   try {
     return await daemon.ended;
   } finally {
     ended.abort();
     undo();
+    undoHangup?.();
     await watching;
   }
 }

@@ -16,6 +16,8 @@ export interface Io {
   ask(question: string): Promise<string | undefined>;
   /** Hears every Ctrl-C (and a request to end) until the returned function is called. */
   onInterrupt(hear: () => void): () => void;
+  /** SIGHUP: the terminal went away, or somebody asks to read the files again. */
+  onHangup?(hear: () => void): () => void;
   /** Runs `work` with a signal that Ctrl-C aborts. */
   interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
 }

@@ -27,6 +27,7 @@ export function processIo(): Io {
     err: (text) => void stderr.write(text),
     ask,
     onInterrupt,
+    onHangup,
     interruptible,
   };
 }
@@ -53,6 +54,11 @@ function onInterrupt(hear: () => void): () => void {
     process.off('SIGINT', hear);
     process.off('SIGTERM', hear);
   };
+}
+
+function onHangup(hear: () => void): () => void {
+  process.on('SIGHUP', hear);
+  return () => void process.off('SIGHUP', hear);
 }
 
 async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
