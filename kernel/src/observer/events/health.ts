@@ -1,24 +1,20 @@
 /**
  * Events of the class `health`, and how they change the row of a service.
  *
- * A positive clears only its own source's negative. A new instance starts with nothing but what its own sources have yet to say,
- * so the negatives of the old one are gone with it. What an event says of an instance that is no longer there is ignored.
+ * What an event says of an instance that is no longer there is ignored; service-rows.ts has the rest of the rules.
  */
 import {
   type EventType,
   type Health,
-  type JournalEvent,
   type LinkRow,
   type ObservationRow,
   type PressureRow,
-  type RowTable,
   type ServiceRow,
-  type SourceState,
   serviceKey,
 } from '@lab/sdk';
 import { z } from 'zod';
+import { type Born, bornRow, gone, type Observed, observe, sourceState } from './service-rows.ts';
 
-const EVIDENCE_KEPT = 8;
 const instance = z.string().min(1).max(120);
 const ports = z.record(z.string(), z.int());
 const born = {
@@ -30,72 +26,6 @@ const born = {
   ports: ports.default({}),
   sources: z.array(z.string()).max(16),
 };
-
-interface Born {
-  readonly instance: string;
-  readonly digest: string | null;
-  readonly pid?: number;
-  readonly containerId?: string;
-  readonly run?: string;
-  readonly ports?: Record<string, number>;
-  readonly sources: readonly string[];
-}
-
-interface Observed extends Omit<Born, 'instance'> {
-  readonly name: string;
-  readonly managed: boolean;
-  readonly instance: string | null;
-  readonly state: 'running' | 'exited';
-}
-
-function state(
-  event: JournalEvent,
-  health: Health,
-  of: string | null,
-  before?: SourceState,
-  detail?: string,
-): SourceState {
-  const cause = health === 'unhealthy' || health === 'degraded' ? event.type : undefined;
-  const goesOn = before !== undefined && before.health === health && before.cause === cause && before.instance === of;
-  return {
-    health,
-    ...(cause === undefined ? {} : { cause }),
-    ...(detail === undefined ? {} : { detail }),
-    instance: of,
-    evidence: goesOn ? [...before.evidence, event.id].slice(-EVIDENCE_KEPT) : [event.id],
-    since: goesOn ? before.since : event.at,
-    receivedAt: goesOn ? before.receivedAt : event.receivedAt,
-  };
-}
-
-function bornRow(
-  event: JournalEvent,
-  node: string,
-  service: string,
-  data: Born,
-  restarts: number,
-  own: Health,
-): ServiceRow {
-  const sources: Record<string, SourceState> = {};
-  for (const source of data.sources)
-    sources[source] = state(event, source === event.source ? own : 'progressing', data.instance);
-  return {
-    node,
-    service,
-    managed: true,
-    digest: data.digest,
-    instance: data.instance,
-    ...(data.pid === undefined ? {} : { pid: data.pid }),
-    ...(data.containerId === undefined ? {} : { containerId: data.containerId }),
-    state: 'running',
-    ...(data.run === undefined ? {} : { run: data.run }),
-    restarts,
-    ports: data.ports ?? {},
-    sources,
-    log: event.log,
-    seq: event.seq,
-  };
-}
 
 /** A type whose event says how one source sees the present instance. */
 function says(
@@ -125,7 +55,7 @@ function says(
         state: type === 'containers_not_running' ? 'exited' : row.state,
         sources: {
           ...row.sources,
-          [source]: state(event, health, row.instance, row.sources[source], detailOf(event.data)),
+          [source]: sourceState(event, health, row.instance, row.sources[source], detailOf(event.data)),
         },
         log: event.log,
         seq: event.seq,
@@ -141,59 +71,6 @@ function text(value: unknown): string | undefined {
 function ended(data: Record<string, unknown>): string {
   if (typeof data.signal === 'string') return `ended by ${data.signal}`;
   return typeof data.exitCode === 'number' ? `exited with status ${data.exitCode}` : 'is not running';
-}
-
-function observe(table: RowTable<ServiceRow>, event: JournalEvent, node: string, seen: Observed): void {
-  const key = serviceKey(node, seen.name);
-  const before = table.get(key);
-  const same =
-    before !== undefined && before.instance === seen.instance && seen.instance !== null && before.state !== 'removed';
-  const sources: Record<string, SourceState> = {};
-  for (const source of seen.sources) {
-    const known = same ? before.sources[source] : undefined;
-    sources[source] = known ?? state(event, 'progressing', seen.instance);
-  }
-  const own = event.source ?? 'observed';
-  if (seen.state === 'exited') {
-    const known = same ? before.sources[own] : undefined;
-    const said: JournalEvent = { ...event, type: 'containers_not_running' };
-    sources[own] =
-      known?.cause === said.type ? known : state(said, 'unhealthy', seen.instance, known, 'is not running');
-  }
-  table.set(key, {
-    node,
-    service: seen.name,
-    managed: seen.managed,
-    digest: seen.digest,
-    instance: seen.instance,
-    ...(seen.pid === undefined ? {} : { pid: seen.pid }),
-    ...(seen.containerId === undefined ? {} : { containerId: seen.containerId }),
-    state: seen.state,
-    ...(seen.run === undefined ? {} : { run: seen.run }),
-    restarts: same ? before.restarts : 0,
-    ports: seen.ports ?? {},
-    sources,
-    log: event.log,
-    seq: event.seq,
-  });
-}
-
-/** What is not there any more: ours is gone (`missing` where it is desired), another's is forgotten. */
-function gone(table: RowTable<ServiceRow>, key: string, row: ServiceRow, event: JournalEvent): void {
-  if (!row.managed) {
-    table.delete(key);
-    return;
-  }
-  const { pid: _pid, containerId: _containerId, run: _run, ...rest } = row;
-  table.set(key, {
-    ...rest,
-    state: 'removed',
-    instance: null,
-    digest: null,
-    sources: {},
-    log: event.log,
-    seq: event.seq,
-  });
 }
 
 const servicesObserved: EventType = {
