@@ -50,7 +50,10 @@ function newcomer(machine: Machine, cache: string): NodeJS.ProcessEnv {
     .split(delimiter)
     .filter((path) => !path.startsWith(HOME) && !path.includes('node_modules'));
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(LAB_|NODE_|npm_(lifecycle|package|node_execpath|execpath|command|config_local_prefix))/.test(name),
+    ([name]) =>
+      !/^(LAB_|NODE_(?!EXTRA_CA_CERTS)|npm_(lifecycle|package|node_execpath|execpath|command|config_local_prefix))/.test(
+        name,
+      ),
   );
   return { ...Object.fromEntries(kept), PATH: paths.join(delimiter), LAB_ROOT, LAB_PORT, npm_config_cache: cache };
 }

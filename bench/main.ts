@@ -11,7 +11,10 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BENCHES, ONLY_FULL } from './benches.ts';
 import type { BenchResult } from './result.ts';
-import { kept, table } from './table.ts';
+import { costs, kept, table } from './table.ts';
+
+/** A design is wrong where it costs more than so many times its baseline; docs/benchmarks.md explains the exceptions. */
+const LOOK_INTO = 20;
 
 const { values: asked, positionals } = parseArgs({
   allowPositionals: true,
@@ -62,6 +65,8 @@ const broken = results.filter((result) => kept(result) === false).map(({ name })
 process.stdout.write(
   broken.length > 0 ? `not kept: ${broken.join(', ')}\n` : 'every promise that was measured is kept\n',
 );
+const dear = results.filter((result) => (costs(result) ?? 0) > LOOK_INTO).map(({ name }) => name);
+if (dear.length > 0) process.stdout.write(`more than ${LOOK_INTO} times its baseline: ${dear.join(', ')}\n`);
 process.stdout.write(`${file}\n`);
 process.exitCode = failed.length > 0 ? 1 : 0;
 

@@ -66,9 +66,12 @@ async function ran(machine: Machine, words: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`lab ${words.join(' ')} ended with ${code}: ${stderr}`);
 }
 
+/** Of a second start: at the first one after an update Node strips types, and keeps the memory that this took. */
 async function idle(machine: Machine, settleMs: number, watchMs: number, prepare?: () => Promise<void>): Promise<Idle> {
-  const running = await machine.up();
+  const first = await machine.up();
   await prepare?.();
+  await first.interrupt();
+  const running = await machine.up();
   const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
   try {
     await pause(settleMs);

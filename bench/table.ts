@@ -1,7 +1,7 @@
 /** Results as a table that a person reads. */
 import type { BenchResult } from './result.ts';
 
-const HEAD = ['', 'ours', 'baseline', 'unit', 'ratio', 'promised'] as const;
+const HEAD = ['', 'ours', 'baseline', 'unit', 'beside it', 'promised'] as const;
 
 export function table(results: readonly BenchResult[]): string {
   const rows = results.map((result) => [
@@ -9,7 +9,7 @@ export function table(results: readonly BenchResult[]): string {
     figure(result.ours),
     figure(result.baseline),
     result.unit,
-    result.ratio === null ? '-' : `${figure(result.ratio)}x`,
+    relation(result),
     promised(result),
   ]);
   const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
@@ -31,6 +31,18 @@ export function table(results: readonly BenchResult[]): string {
 export function kept({ bar, ours, ratio }: BenchResult): boolean | undefined {
   if (bar === undefined) return undefined;
   return (bar.of === 'ours' ? ours : (ratio ?? Number.POSITIVE_INFINITY)) <= bar.most;
+}
+
+/** How many times the baseline it costs; undefined for what is no cost, or where the baseline is none. */
+export function costs({ ours, baseline, unit }: BenchResult): number | undefined {
+  if (baseline === 0 || ours === 0) return undefined;
+  return unit === 'events/s' ? baseline / ours : ours / baseline;
+}
+
+function relation(result: BenchResult): string {
+  const times = costs(result);
+  if (times === undefined) return '-';
+  return times >= 1 ? `${figure(times)}x the cost` : `${figure(1 / times)}x cheaper`;
 }
 
 function promised(result: BenchResult): string {
