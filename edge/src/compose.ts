@@ -122,7 +122,7 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     disabled: options.disabled,
     ...(options.mark === undefined ? {} : { mark: options.mark }),
     onStateChange: (state) => {
-      if (state.state === 'running' && state.restarts > 0) edge?.sourcesChanged();
+      if (state.state === 'running' && state.restarts > 0) edge?.pluginBack();
       if (state.state === 'running' && state.restarts === 0) return;
       if (state.state !== 'running' && state.state !== 'degraded' && state.state !== 'disabled') return;
       const reason = state.reason === undefined ? {} : { reason: state.reason };

@@ -65,11 +65,14 @@ export class Edge {
   readonly #pump: Pump;
   readonly #timers: Timer[] = [];
   #talking: Promise<void> | undefined;
+  #started = false;
+  /** What ran before is known, and kept. */
+  #kept = false;
 
   constructor(parts: EdgeParts) {
     this.#parts = parts;
     const { node, world, specs, sources, log, link, events, clock, bootId, random, told } = parts;
-    this.#watching = new Watching({ node, world, specs, sources, log });
+    this.#watching = new Watching({ node, world, specs, sources, clock, log });
     this.#pump = new Pump({
       node,
       bootId,
@@ -118,8 +121,9 @@ export class Edge {
       for (const event of appended) world.fold(event);
     });
     await host.start();
-    await keep(this.#parts, this.#abort.signal);
+    this.#kept = (await keep(this.#parts, this.#abort.signal)).known;
     await observe(provider, emit, log);
+    this.#started = true;
     this.#watching.start();
     await runner.recover();
     this.#talking = this.#pump.run(this.#abort.signal);
@@ -171,9 +175,19 @@ export class Edge {
     await events.close();
   }
 
-  /** A health source began a new life. */
-  sourcesChanged(): void {
+  /** A plugin began a new life: a source knows no instances, and a provider may tell now what it could not tell before. */
+  pluginBack(): void {
+    if (!this.#started) return;
     this.#watching.again();
+    void this.#lookAgain().catch((cause: unknown) =>
+      this.#parts.log.error('what runs could not be looked at again', { reason: String(cause) }),
+    );
+  }
+
+  async #lookAgain(): Promise<void> {
+    const { provider, emit, log } = this.#parts;
+    if (!this.#kept) this.#kept = (await keep(this.#parts, this.#abort.signal)).known;
+    await observe(provider, emit, log);
   }
 
   /** What was carried into a new log is folded under its new place, and what is there is said again. */

@@ -18,10 +18,24 @@ export interface KeepingArgs {
   readonly bootId: string;
 }
 
-/** Starts what is to be kept, in order of waves. Resolves with the names of what was kept and what was adopted. */
-export async function keep(args: KeepingArgs, signal: AbortSignal): Promise<{ kept: string[]; adopted: string[] }> {
+export interface Kept {
+  readonly kept: readonly string[];
+  readonly adopted: readonly string[];
+  /** False: the provider could not tell what ran. It is to be kept once it can. */
+  readonly known: boolean;
+}
+
+/** Starts what is to be kept, in order of waves. Never fails for what the provider cannot do: the node has to speak all the same. */
+export async function keep(args: KeepingArgs, signal: AbortSignal): Promise<Kept> {
   const { provider, specs, told, emit, log, ulid, bootId } = args;
-  const observed = await provider.observe();
+  let observed: readonly ObservedService[] = [];
+  let known = true;
+  try {
+    observed = await provider.observe();
+  } catch (cause) {
+    known = false;
+    log.error('nobody can tell what ran here: nothing is kept yet', { reason: messageOf(cause) });
+  }
   const waveOf = (service: string): number => told.entry(service)?.wave ?? Number.MAX_SAFE_INTEGER;
   const interrupted = observed
     .filter((seen) => seen.state === 'interrupted')
@@ -41,7 +55,7 @@ export async function keep(args: KeepingArgs, signal: AbortSignal): Promise<{ ke
   }
   const adopted = observed.filter((seen) => seen.state === 'running' && seen.managed).map((seen) => seen.service);
   await emit({ type: 'node_started', data: { bootId, kept, adopted } });
-  return { kept, adopted };
+  return { kept, adopted, known };
 }
 
 /** Says what is there. Where the provider cannot tell it completely, it says so and nothing counts as missing. */
