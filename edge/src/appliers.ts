@@ -76,8 +76,12 @@ export function nodeApplier({ provider, bundles, told }: ApplierArgs): ResourceA
     preimage: () => Promise.resolve(null),
     apply: async (_change, run) => {
       const freed = await provider.cleanup(run);
-      const wanted = told.services.flatMap((entry) => [entry.digest, told.approved(entry.service) ?? entry.digest]);
-      const removed = await bundles.prune(new Set(wanted));
+      const wanted = new Set(
+        told.services.flatMap(({ service, digest }) => [digest, told.approved(service) ?? digest]),
+      );
+      // What runs has its files there, also where it left Git or is at a digest that nobody wants.
+      for (const { digest } of await provider.observe()) if (digest !== null) wanted.add(digest);
+      const removed = await bundles.prune(wanted);
       run.output(`freed ${freed} bytes and ${removed} old bundles`);
       return { instance: null, verify: 'none' };
     },
