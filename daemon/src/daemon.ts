@@ -34,6 +34,8 @@ export interface DaemonOptions {
   readonly disabled: ReadonlyMap<string, string>;
   /** Names the plugin whose code runs now, for who watches from outside. */
   readonly mark: (id: string | null) => string | null;
+  /** NODE_ALIAS_MAP: a JSON object, old name to name of today. */
+  readonly aliasMap?: string | undefined;
   /** Whether the hub keeps checkpoints in a database; true unless told. */
   readonly database?: boolean;
   /** Instead of those that the edge comes with. */

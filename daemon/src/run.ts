@@ -1,7 +1,8 @@
 /**
  * The daemon's process: started by its parent (`lab up`, later a service manager), configured by the environment.
  *
- * LAB_ROOT runtime root · LAB_REPO the fleet · LAB_HOME where lab itself is · LAB_PORT port of the API · LAB_LOG level
+ * LAB_ROOT runtime root · LAB_REPO the fleet · LAB_HOME where lab itself is · LAB_PORT port of the API · LAB_LOG level ·
+ * NODE_ALIAS_MAP old names of nodes
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -92,6 +93,7 @@ export async function runDaemon({ plugins }: { readonly plugins?: readonly Plugi
       log,
       disabled: await disabledPlugins(disk, root),
       mark: own.mark,
+      aliasMap: process.env.NODE_ALIAS_MAP,
       ...(plugins === undefined ? {} : { plugins }),
     });
     log.info('open', { url: daemon.url });

@@ -55,6 +55,8 @@ export interface HubOptions {
   /** The fleet's directory. */
   readonly repo: string;
   readonly runtime?: RuntimeKind;
+  /** NODE_ALIAS_MAP: a JSON object, old name to name of today. */
+  readonly aliasMap?: string | undefined;
   /** Absent: nothing listens, and the hub is reached through its plane only. */
   readonly port?: number;
   /** Whether checkpoints go into a database; true unless told. */
@@ -90,7 +92,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const source = new FleetSource({
     dir: repo,
     clock,
-    options: options.runtime === undefined ? {} : { runtime: options.runtime },
+    options: { aliasMap: options.aliasMap, ...(options.runtime === undefined ? {} : { runtime: options.runtime }) },
   });
   const first = await source.reload();
   if (first.fleet === undefined) throw brokenAtStart(first.problems, repo);
