@@ -1,5 +1,19 @@
-/** Which instances the health sources judge: each new life from the node's own fold, until it ends. */
-import { type HealthSource, type JournalEvent, type Log, messageOf, type ServiceRow, serviceKey } from '@lab/sdk';
+/**
+ * Which instances the health sources judge: each new life from the node's own fold, until it ends.
+ *
+ * What cannot be watched yet (its bundle is gone from the disk, and the hub not there to give it again) is tried again: a service that
+ * nobody looks at would look well for ever.
+ */
+import {
+  type Clock,
+  type HealthSource,
+  type JournalEvent,
+  type Log,
+  messageOf,
+  type ServiceRow,
+  serviceKey,
+  type Timer,
+} from '@lab/sdk';
 import type { LocalWorld } from './local-world.ts';
 import type { ServiceSpecs } from './service-specs.ts';
 
@@ -8,14 +22,19 @@ export interface WatchingArgs {
   readonly world: LocalWorld;
   readonly specs: ServiceSpecs;
   readonly sources: () => readonly HealthSource[];
+  readonly clock: Clock;
   readonly log: Log;
 }
+
+const RETRY_MS = 2_000;
 
 export class Watching {
   readonly #args: WatchingArgs;
   /** Service -> the instance that is watched. */
   readonly #watched = new Map<string, string>();
   #stop: () => void = () => {};
+  #stopped = false;
+  #retry: Timer | undefined;
 
   constructor(args: WatchingArgs) {
     this.#args = args;
@@ -23,20 +42,26 @@ export class Watching {
 
   /** Watches what is there now, and from now on follows what comes and goes. */
   start(): void {
-    const { world, node } = this.#args;
-    for (const row of world.view.rows<ServiceRow>('health', 'service').values())
-      if (row.node === node) this.#follow(row);
-    this.#stop = world.onFolded((event) => this.#heard(event));
+    this.#followAll();
+    this.#stop = this.#args.world.onFolded((event) => this.#heard(event));
   }
 
   stop(): void {
+    this.#stopped = true;
+    this.#retry?.cancel();
     this.#stop();
   }
 
   /** A source that was restarted knows nothing: it is told all of them again. */
   again(): void {
     this.#watched.clear();
-    for (const row of this.#args.world.view.rows<ServiceRow>('health', 'service').values()) this.#follow(row);
+    this.#followAll();
+  }
+
+  #followAll(): void {
+    const { world, node } = this.#args;
+    for (const row of world.view.rows<ServiceRow>('health', 'service').values())
+      if (row.node === node) this.#follow(row);
   }
 
   #heard(event: JournalEvent): void {
@@ -77,8 +102,17 @@ export class Watching {
       };
       for (const source of this.#args.sources()) if (source.covers(spec.definition)) source.watch(subject);
     } catch (cause) {
-      this.#watched.delete(row.service);
+      if (this.#watched.get(row.service) === instance) this.#watched.delete(row.service);
+      this.#tryLater();
       this.#args.log.error('an instance cannot be watched', { service: row.service, reason: messageOf(cause) });
     }
+  }
+
+  #tryLater(): void {
+    if (this.#stopped) return;
+    this.#retry ??= this.#args.clock.after(RETRY_MS, () => {
+      this.#retry = undefined;
+      this.#followAll();
+    });
   }
 }
