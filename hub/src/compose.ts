@@ -9,7 +9,6 @@ import type { Disk } from '@lab/kernel/disk/disk';
 import { Generations } from '@lab/kernel/inventory/generations';
 import { FleetSource } from '@lab/kernel/inventory/watch';
 import { builtInEvents } from '@lab/kernel/observer/events/built-in';
-import { Inbox } from '@lab/kernel/observer/inbox';
 import type { Journal } from '@lab/kernel/observer/journal';
 import { Quarantine } from '@lab/kernel/observer/quarantine';
 import { replay } from '@lab/kernel/observer/replay';
@@ -183,7 +182,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     onRefused: async (path, reason) =>
       void (await own([{ type: 'file_quarantined', data: { name: path.slice(root.length + 1), reason } }])),
   });
-  const inbox = new Inbox({ disk, root, journal, registry, quarantine, log });
   const host = hubPlugins({ ...options, fleet: first.fleet, journal });
   const timeouts = first.fleet.settings.timeoutMs;
   const builtIn = [serviceResource(timeouts), nodeResource(timeouts)];
@@ -201,7 +199,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     generation: (node) => desk.generation(node),
     reachable: (node) => link.view(node).connected,
     setWork: (work) => desk.setWork(work),
-    chores: [() => byHand.scan(), () => inbox.scan(), () => silence.look(), () => inForce.prune(), ...memory.chores],
+    chores: [() => byHand.scan(), () => silence.look(), () => inForce.prune(), ...memory.chores],
   });
   parts.loop = loop;
   observer.onFolded(nudge);
