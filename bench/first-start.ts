@@ -2,13 +2,15 @@
  * The first start as a newcomer has it: a clean clone of what is committed, an empty npm cache, the system's own Node, `./lab up` until
  * `ready`. Needs the network, git and npm.
  *
- * What was fetched is what npm keeps in that cache: the packages as they came, compressed, without the cost of TLS and headers.
+ * What was fetched is what npm keeps in that cache, without the cost of TLS and headers: packages as they came, and what the registry
+ * says of each package, which npm keeps inflated and which is counted as gzip makes it again.
  * Beside it `npm ci` alone, of the same lockfile with another empty cache.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { HOME, Machine } from '../test/e2e/machine.ts';
 import { up, wall } from './launcher.ts';
 import { type BenchResult, cost } from './result.ts';
@@ -24,9 +26,9 @@ export async function firstStart(): Promise<BenchResult[]> {
     const env = newcomer(machine, join(machine.dir, 'cache'));
     const first = await up(join(ours, 'lab'), env, LONGEST_MS);
     await first.stop();
-    const fetched = await bytesOf(join(machine.dir, 'cache/_cacache/content-v2'));
+    const fetched = await fetchedInto(join(machine.dir, 'cache'));
     const aloneMs = await npmAlone(baseline, newcomer(machine, join(machine.dir, 'cache-alone')));
-    const fetchedAlone = await bytesOf(join(machine.dir, 'cache-alone/_cacache/content-v2'));
+    const fetchedAlone = await fetchedInto(join(machine.dir, 'cache-alone'));
     const toolchain = existsSync(join(ours, 'toolchain/node/node_modules'));
     const note = `${toolchain ? 'Node itself fetched too, the one on PATH is too old' : 'the Node on PATH is new enough'}; beside npm ci of the same lockfile alone`;
     return [
@@ -36,7 +38,11 @@ export async function firstStart(): Promise<BenchResult[]> {
         { ours: first.readyMs / 1_000, baseline: aloneMs / 1_000 },
         { note },
       ),
-      cost('fetched by it', 'MB', { ours: fetched / MB, baseline: fetchedAlone / MB }),
+      cost('fetched by it: packages', 'MB', { ours: fetched.packages / MB, baseline: fetchedAlone.packages / MB }),
+      cost('fetched by it: what the registry says of them', 'MB', {
+        ours: fetched.metadata / MB,
+        baseline: fetchedAlone.metadata / MB,
+      }),
     ];
   } finally {
     await machine.cleanup();
@@ -70,9 +76,20 @@ function npmAlone(clone: string, env: NodeJS.ProcessEnv): Promise<number> {
   return wall('npm', ['ci', '--prefix', clone, ...flags], env);
 }
 
-async function bytesOf(dir: string): Promise<number> {
-  let sum = 0;
-  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true }))
-    if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size;
-  return sum;
+interface Fetched {
+  readonly packages: number;
+  readonly metadata: number;
+}
+
+async function fetchedInto(cache: string): Promise<Fetched> {
+  const content = join(cache, '_cacache/content-v2');
+  let packages = 0;
+  let metadata = 0;
+  for (const entry of await readdir(content, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const bytes = await readFile(join(entry.parentPath, entry.name));
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b) packages += bytes.length;
+    else metadata += gzipSync(bytes).length;
+  }
+  return { packages, metadata };
 }

@@ -74,7 +74,7 @@ export async function heal({ quick }: Asked): Promise<BenchResult[]> {
 }
 
 function results(whose: string, kills: readonly Kill[], bare: readonly number[]): BenchResult[] {
-  const note = `${kills.length} kills; beside ${bare.length} of a bare parent's child, kill -9 to its exit event`;
+  const note = `${kills.length} kills; beside ${bare.length} of a bare parent's child, kill -9 to its exit event and two synced appends`;
   const of = (what: string, figures: readonly number[], most: number): BenchResult[] => [
     cost(`${whose}: kill -9 to ${what}, p50`, 'ms', {
       ours: percentile(figures, 0.5),
