@@ -65,8 +65,31 @@ function look(bytes: Buffer, start: number, first: number, form: LineForm): Tail
     if (own === undefined || own !== group) break;
   }
   if (sound === undefined) return undefined;
+  const higher = highest(bytes.subarray(0, sound.end), form);
+  if (higher !== undefined && higher.number > (sound.number ?? 0)) {
+    const reason = 'lines stand there again that stood before';
+    return { end: start + higher.end, last: higher.number, torn: bytes.subarray(higher.end), reason };
+  }
   const reason = holes ? 'the last write has a hole' : 'a line is not whole';
   return { end: start + sound.end, last: sound.number ?? first - 1, torn: bytes.subarray(sound.end), reason };
+}
+
+/**
+ * The highest number that continues the line before it. The last line is not always the one: where somebody put lines there again, a
+ * count that went on from them would give out numbers that are taken.
+ */
+function highest(bytes: Buffer, form: LineForm): { readonly number: number; readonly end: number } | undefined {
+  let found: { readonly number: number; readonly end: number; readonly text: string } | undefined;
+  let before: number | undefined;
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(10, from) + 1 || bytes.length;
+    const text = linesOf(bytes.subarray(from, end - 1))[0] ?? '';
+    const number = form.numberOf(text);
+    if (number !== undefined && number - 1 === before && number > (found?.number ?? 0)) found = { number, end, text };
+    before = number ?? before;
+    from = end;
+  }
+  return found !== undefined && form.isWhole(found.text, found.number) ? found : undefined;
 }
 
 /** From the last line to the first; the offsets are those of the window, the newline is part of the line. */

@@ -117,6 +117,22 @@ describe('opening', () => {
     expect([segments.first, segments.last]).toEqual([1, 0]);
   });
 
+  it('where lines stand at the end again that stood before, gives out no number a second time', async () => {
+    for (const again of [[2], [2, 3], [5], [1, 2, 3, 4]]) {
+      const disk = new MemoryDisk();
+      await (await open(disk)).write(linesOf(1, 5));
+      disk.damage('/s/1.jsonl', (data) =>
+        Buffer.concat([data, Buffer.from(again.map((n) => `${lineOf(n)}\n`).join(''))]),
+      );
+      const segments = await open(disk);
+      expect(segments.last).toBe(5);
+      await segments.write([lineOf(6, 'new')]);
+      const lines = await collect(segments.scan(1));
+      expect(lines.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(lines.at(-1)?.line).toBe(lineOf(6, 'new'));
+    }
+  });
+
   it('leaves other files alone', async () => {
     const disk = new MemoryDisk();
     await (await open(disk)).write(linesOf(1, 3));
