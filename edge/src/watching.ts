@@ -65,18 +65,15 @@ export class Watching {
   }
 
   #heard(event: JournalEvent): void {
-    const { world, node } = this.#args;
-    const names =
-      event.type === 'services_observed'
-        ? (event.data.services as { name: string }[]).map(({ name }) => name)
-        : [event.service];
-    for (const service of names) {
-      const row =
-        service === undefined
-          ? undefined
-          : world.view.rows<ServiceRow>('health', 'service').get(serviceKey(node, service));
-      if (row !== undefined) this.#follow(row);
+    // What an observation does not name is gone, if it is complete: every row may have changed.
+    if (event.type === 'services_observed') {
+      this.#followAll();
+      return;
     }
+    if (event.service === undefined) return;
+    const { world, node } = this.#args;
+    const row = world.view.rows<ServiceRow>('health', 'service').get(serviceKey(node, event.service));
+    if (row !== undefined) this.#follow(row);
   }
 
   #follow(row: ServiceRow): void {
