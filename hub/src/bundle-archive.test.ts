@@ -51,6 +51,14 @@ describe('the archive of bundles', () => {
     expect(bad).toEqual([`${DIR}/${digest}.json`]);
   });
 
+  it('writes what is in force anew where its file was spoilt, while it still can', async () => {
+    const digest = house.digest('piha', 'broker');
+    house.disk.damage(`${DIR}/${digest}.json`, (data) => data.slice(0, 40));
+    await open(house.disk).keep(first, house.world);
+    expect(bad).toEqual([`${DIR}/${digest}.json`]);
+    expect(await open(house.disk).of(digest)).toEqual(first.bundles.get(digest));
+  });
+
   it('hands out nothing under a digest that it does not give', async () => {
     const [broker, bridge] = [house.digest('piha', 'broker'), house.digest('piha', 'bridge')];
     await house.disk.replace(`${DIR}/${broker}.json`, JSON.stringify(first.bundles.get(bridge)));

@@ -30,8 +30,10 @@ export class BundleArchive {
       this.#kept.delete(digest);
     }
     for (const [digest, bundle] of fleet.bundles) {
+      // Read once a life while it can still be written anew: it is needed when the fleet has moved on.
+      const sound = present.has(digest) && (await this.of(digest)) !== undefined;
       this.#kept.set(digest, bundle);
-      if (!present.has(digest)) await this.#disk.replace(this.#path(digest), JSON.stringify(bundle));
+      if (!sound) await this.#disk.replace(this.#path(digest), JSON.stringify(bundle));
     }
     for (const digest of wanted) if (!this.#kept.has(digest)) await this.of(digest);
   }
