@@ -1,5 +1,6 @@
 /** The health source `healthcheck`: one watch for each service that has a check. */
 import type { Clock, Definition, Emit, HealthSource, HealthSubject, Log } from '@lab/sdk';
+import { isAlive } from './alive.ts';
 import { probeOf } from './probe.ts';
 import { Watch } from './watch.ts';
 
@@ -54,6 +55,7 @@ export class ProbeSource implements HealthSource {
       startingMs: this.#config.startingMs,
       source: SOURCE,
       probe: probeOf(subject.spec, check),
+      alive: () => subject.pid === undefined || isAlive(subject.pid),
     });
     this.#watches.set(service, watch);
     if (this.#running) watch.begin();

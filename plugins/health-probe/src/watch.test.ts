@@ -11,7 +11,7 @@ function watching(check: Partial<Healthcheck>) {
   const clock = new FakeClock();
   const facts = new KeptFacts();
   const asked: number[] = [];
-  const now = { finding: BAD, running: 0, most: 0, takesMs: 0 };
+  const now = { finding: BAD, running: 0, most: 0, takesMs: 0, alive: true };
   const watch = new Watch({
     subject: { spec: processSpec('web', { command: ['sleep'] }), instance: 'i1' },
     check: healthcheckSchema.parse({ command: ['true'], interval: 10, retries: 3, timeout: 5, ...check }),
@@ -22,6 +22,7 @@ function watching(check: Partial<Healthcheck>) {
       now.running--;
       return now.finding;
     },
+    alive: () => now.alive,
     startingMs: 250,
     source: 'healthcheck',
     clock,
@@ -100,4 +101,17 @@ it('leaves nothing behind when it ends', async () => {
   await clock.advance(60_000);
   expect(facts.all).toEqual([]);
   expect(clock.waiting).toBe(0);
+});
+
+it('leaves it to the provider to say that the process ended: that is the better cause', async () => {
+  const { clock, facts, now } = watching({ interval: 1, retries: 2 });
+  now.finding = GOOD;
+  await clock.advance(1_000);
+  now.finding = BAD;
+  now.alive = false;
+  await clock.advance(10_000);
+  expect(facts.types('web')).toEqual(['service_healthy']);
+  now.alive = true;
+  await clock.advance(1_000);
+  expect(facts.types('web')).toEqual(['service_healthy', 'healthcheck_failed']);
 });

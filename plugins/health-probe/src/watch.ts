@@ -12,6 +12,8 @@ export interface WatchArgs {
   readonly subject: HealthSubject;
   readonly check: Healthcheck;
   readonly probe: Probe;
+  /** Whether its process lives. That one ended is its provider's to say, and is the better cause. */
+  readonly alive: () => boolean;
   readonly startingMs: number;
   readonly source: string;
   readonly clock: Clock;
@@ -85,14 +87,14 @@ export class Watch {
   }
 
   async #say(found: Finding): Promise<void> {
-    const { subject, check, source, emit } = this.#args;
+    const { subject, check, source, emit, alive } = this.#args;
     const { instance, run } = subject;
     const { service } = subject.spec;
     if (found.ok && this.#said !== 'healthy') {
       const data = { instance, ...(run === undefined ? {} : { run }) };
       await emit({ type: 'service_healthy', source, service, data });
       this.#said = 'healthy';
-    } else if (!found.ok && this.#failures >= check.retries && this.#said !== 'failed') {
+    } else if (!found.ok && this.#failures >= check.retries && this.#said !== 'failed' && alive()) {
       const data = { instance, output: found.output, failures: this.#failures };
       await emit({ type: 'healthcheck_failed', source, service, data });
       this.#said = 'failed';
