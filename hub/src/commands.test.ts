@@ -31,6 +31,7 @@ describe('commands', () => {
       refresh: async () => void refreshed++,
       nudge: () => {},
       ulid: ulids(),
+      withdraw: () => false,
     });
   });
 

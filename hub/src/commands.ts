@@ -37,6 +37,8 @@ export interface CommandArgs {
   readonly refresh: () => Promise<void>;
   readonly nudge: () => void;
   readonly ulid: () => string;
+  /** True where no node can have the grant of this proposal, nor gets it from now on. */
+  readonly withdraw: (ulid: string) => boolean;
 }
 
 export type PersonVerb = 'stop' | 'start' | 'restart';
@@ -91,14 +93,14 @@ export class Commands {
   }
 
   /**
-   * A pending one is cancelled now. For one that was granted it is asked of the node, which confirms that the grant is unused, or stops
-   * the run; the answer comes as an event.
+   * One whose grant no node can have is cancelled now. Of one that was handed out the node is asked, which confirms that the grant is
+   * unused, or stops the run; the answer comes as an event.
    */
   async cancel(id: string, request: { readonly reason: string }, caller: Caller): Promise<StatedAction> {
-    const { store, clock, audit, own } = this.#args;
+    const { store, clock, audit, own, withdraw } = this.#args;
     const action = this.#open(id);
     const who = whoOf(caller, request.reason);
-    if (action.state === 'pending') {
+    if (action.state === 'pending' || (action.state === 'approved' && withdraw(action.ulid))) {
       const cancelled = await store.move(
         id,
         action.ulid,

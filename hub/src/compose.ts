@@ -20,6 +20,7 @@ import {
   type Clock,
   type Fact,
   type Fleet,
+  instant,
   LabError,
   type LinkView,
   type Log,
@@ -41,7 +42,7 @@ import { Hub } from './hub.ts';
 import { hubPlugins, mustBeConfigured } from './hub-plugins.ts';
 import { LinkEnd } from './link-end.ts';
 import { openMemory } from './memory.ts';
-import { factsOf, reconcile } from './moves.ts';
+import { cancelUnspoken, factsOf, reconcile } from './moves.ts';
 import { hubPaths } from './paths.ts';
 import { Plane } from './plane.ts';
 import { Silence } from './silence.ts';
@@ -83,6 +84,8 @@ export interface LocalEdge {
 }
 
 const PRINT_EVERY_MS = 1_000;
+/** What holds or frees a service. */
+const HOLDS: ReadonlySet<string> = new Set(['service_held', 'service_released']);
 
 export async function openHub(options: HubOptions): Promise<Hub> {
   const { root, repo, disk, clock, log } = options;
@@ -133,6 +136,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   });
   const unsaid = reconcile(store, observer.world);
   if (unsaid.length > 0) await own(unsaid);
+  await cancelUnspoken(store, instant(clock.now()));
 
   const generations = await Generations.load(disk, paths.generations);
   const archive = new BundleArchive(disk, paths.bundles, onBad);
@@ -150,6 +154,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
       await parts.silence?.heard(node);
       nudge();
     },
+    handedOut: store.open().map((action) => action.ulid),
   });
   const refresh = (): Promise<void> => desk.refresh();
   const inForce = new FleetInForce({ source, world, clock, log, archive, own, refresh, nudge }, first.fleet);
@@ -169,7 +174,8 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const links = (): ReadonlyMap<string, LinkView> =>
     new Map([...fleet().nodes.keys()].map((node) => [node, link.view(node)]));
   const planned = (id: string) => parts.loop?.planned.changes.find((change) => change.id === id);
-  const commands = new Commands({ store, audit, fleet, world, clock, planned, own, refresh, nudge, ulid });
+  const withdraw = (of: string): boolean => desk.withdraw(of);
+  const commands = new Commands({ store, audit, fleet, world, clock, planned, own, refresh, nudge, ulid, withdraw });
   const byHand = new ByHand({
     store,
     disk,
@@ -198,11 +204,16 @@ export async function openHub(options: HubOptions): Promise<Hub> {
     cancelledBy: (action) => cancelledBy(world().rows<ActionRow>('control', 'action').get(action.id), action),
     generation: (node) => desk.generation(node),
     reachable: (node) => link.view(node).connected,
-    setWork: (work) => desk.setWork(work),
+    setWork: (work, open) => desk.setWork(work, open),
     chores: [() => byHand.scan(), () => silence.look(), () => inForce.prune(), ...memory.chores],
   });
   parts.loop = loop;
-  observer.onFolded(nudge);
+  observer.onFolded((folded) => {
+    nudge();
+    // What a node is told has changed with it, whoever said it.
+    if (folded.some(({ type }) => HOLDS.has(type)))
+      void refresh().catch((cause: unknown) => log.error('nodes could not be told', { reason: String(cause) }));
+  });
   source.onChange(
     (outcome) =>
       void inForce

@@ -52,7 +52,7 @@ export interface LoopArgs {
   readonly cancelledBy: RunsArgs['cancelledBy'];
   readonly generation: (node: string) => number;
   readonly reachable: (node: string) => boolean;
-  readonly setWork: (work: ReadonlyMap<string, Work>) => void;
+  readonly setWork: (work: ReadonlyMap<string, Work>, open: ReadonlySet<string>) => void;
   /** Looked at once a tick: files moved by hand, silent nodes, the inbox. */
   readonly chores: readonly (() => Promise<unknown>)[];
 }
@@ -201,8 +201,11 @@ export class ControlLoop {
       reachable,
     });
     for (const action of queue.expire) {
-      const outcome = { at: instant(clock.now()), reason: 'expired' };
-      await unlessOvertaken(() => store.move(action.id, action.ulid, 'fail', { outcome }, LAB));
+      // A cancellation that its node never confirmed has succeeded: nobody can use that grant any more.
+      const by = cancelledBy(action);
+      const outcome = { at: instant(clock.now()), reason: 'expired', ...(by === undefined ? {} : { by }) };
+      const move = by === undefined ? 'fail' : 'cancel';
+      await unlessOvertaken(() => store.move(action.id, action.ulid, move, { outcome }, LAB));
     }
     this.#queuing = new Map(queue.waiting.map(({ id, ...waits }) => [id, waits]));
     const work = new Map<string, { grants: Work['grants'][number][]; cancelled: Work['cancelled'][number][] }>();
@@ -219,7 +222,7 @@ export class ControlLoop {
     for (const action of queue.start)
       if (cancelledBy(action) === undefined)
         of(action.node).grants.push(makeGrant(action, generation(action.node), args.fleet));
-    setWork(work);
+    setWork(work, new Set(open.map(({ ulid }) => ulid)));
   }
 
   async #chores(): Promise<void> {

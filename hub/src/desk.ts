@@ -35,7 +35,11 @@ export interface DeskArgs {
   /** A bundle that this node may have: of the present fleet, or one that was approved for it. */
   readonly bundle: (node: string, digest: string) => Bundle | undefined;
   readonly onHello: (node: string) => Promise<void>;
+  /** ULIDs that were approved in an earlier life: their grants may be at their nodes. */
+  readonly handedOut?: Iterable<string>;
 }
+
+const NO_WORK: Work = { grants: [], cancelled: [] };
 
 type Content = Omit<DesiredDoc, 'generation'>;
 
@@ -44,9 +48,14 @@ export class Desk implements NodeDesk {
   readonly #docs = new Map<string, DesiredDoc>();
   readonly #work = new Map<string, Work>();
   readonly #workVersions = new Map<string, number>();
+  /** ULIDs whose grants nodes may have. */
+  readonly #handedOut: Set<string>;
+  /** ULIDs that were taken back before any node could have them. */
+  readonly #withdrawn = new Set<string>();
 
   constructor(args: DeskArgs) {
     this.#args = args;
+    this.#handedOut = new Set(args.handedOut);
   }
 
   /** Computes what every node is told now; hints those for which it changed. Call after a new fleet or a hold. */
@@ -65,10 +74,12 @@ export class Desk implements NodeDesk {
     for (const node of changed) this.#args.hint(node);
   }
 
-  /** The grants that are open for each node, and what it should void or stop; hints those for which it changed. */
-  setWork(work: ReadonlyMap<string, Work>): void {
+  /** The grants that are open for each node, and what it should void or stop; hints those for which it changed. `open`: ULIDs not ended. */
+  setWork(work: ReadonlyMap<string, Work>, open?: ReadonlySet<string>): void {
+    if (open !== undefined)
+      for (const of of [this.#handedOut, this.#withdrawn]) for (const ulid of of) if (!open.has(ulid)) of.delete(ulid);
     for (const node of new Set([...this.#work.keys(), ...work.keys()])) {
-      const next = work.get(node) ?? { grants: [], cancelled: [] };
+      const next = this.#withoutWithdrawn(work.get(node));
       const before = this.#work.get(node);
       if (before !== undefined && same(before, next)) continue;
       if (before === undefined && next.grants.length === 0 && next.cancelled.length === 0) continue;
@@ -76,6 +87,14 @@ export class Desk implements NodeDesk {
       this.#workVersions.set(node, this.workVersion(node) + 1);
       this.#args.hint(node);
     }
+  }
+
+  /** True where no node can have the grant of this proposal; from now on none gets it. */
+  withdraw(ulid: string): boolean {
+    if (this.#handedOut.has(ulid)) return false;
+    this.#withdrawn.add(ulid);
+    for (const [node, work] of this.#work) this.#work.set(node, this.#withoutWithdrawn(work));
+    return true;
   }
 
   generation(node: string): number {
@@ -108,7 +127,9 @@ export class Desk implements NodeDesk {
   }
 
   work(node: string): Work {
-    return this.#work.get(node) ?? { grants: [], cancelled: [] };
+    const work = this.#work.get(node) ?? NO_WORK;
+    for (const { ulid } of work.grants) this.#handedOut.add(ulid);
+    return work;
   }
 
   workVersion(node: string): number {
@@ -117,6 +138,10 @@ export class Desk implements NodeDesk {
 
   onHello(node: string): Promise<void> {
     return this.#args.onHello(node);
+  }
+
+  #withoutWithdrawn(work: Work = NO_WORK): Work {
+    return { ...work, grants: work.grants.filter(({ ulid }) => !this.#withdrawn.has(ulid)) };
   }
 
   #content(fleet: Fleet, node: string): Content {

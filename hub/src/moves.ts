@@ -16,15 +16,23 @@ import {
   type WorldView,
 } from '@lab/sdk';
 
-/** The facts of one move, to be said together: a person's stop holds the service, a start releases it, with the approval and not after it. */
+/**
+ * The facts of one move, to be said together: a person's stop holds the service, a start releases it, with the approval and not after
+ * it. A stop that never came to run lets go of what it held.
+ */
 export function factsOf({ action, move }: Pick<Moved, 'action' | 'move'>): Fact[] {
   const { node, id, ulid, service, type, approval } = action;
   const of = service === null ? {} : { service };
   const moved: Fact = { type: TYPES[move], ...of, data: { node, id, ulid, ...DATA[move](action) } };
-  if (move !== 'approve' || action.class !== 'person' || approval === undefined) return [moved];
+  if (action.class !== 'person' || approval === undefined) return [moved];
   const { by, note = action.why.text } = approval;
-  if (type === 'service_stop') return [moved, { type: 'service_held', ...of, data: { node, by, why: note } }];
-  return type === 'service_start' ? [moved, { type: 'service_released', ...of, data: { node, by } }] : [moved];
+  if (move === 'approve' && type === 'service_start')
+    return [moved, { type: 'service_released', ...of, data: { node, by } }];
+  if (type !== 'service_stop') return [moved];
+  if (move === 'approve') return [moved, { type: 'service_held', ...of, data: { node, by, why: note, ulid } }];
+  const unused = move === 'cancel' || (move === 'fail' && action.run === undefined);
+  if (!unused) return [moved];
+  return [moved, { type: 'service_released', ...of, data: { node, by: action.outcome?.by ?? 'lab', ulid } }];
 }
 
 const TYPES: Readonly<Record<Move | 'propose', string>> = {
@@ -73,6 +81,14 @@ const PATH: Readonly<Record<ActionState, readonly (Move | 'propose')[]>> = {
   rejected: ['propose', 'reject'],
   cancelled: ['propose', 'approve', 'cancel'],
 };
+
+/** Of a person's command that a crash cut off before its approval nobody heard that it was taken: it is not left to stand in the way. */
+export async function cancelUnspoken(store: ActionStore, at: string): Promise<void> {
+  for (const { id, ulid, class: cls, state } of store.open()) {
+    if (cls !== 'person' || state !== 'pending' || store.placed(id)) continue;
+    await store.move(id, ulid, 'cancel', { outcome: { at, reason: 'interrupted' } }, { by: 'lab', via: 'start' });
+  }
+}
 
 /** Facts for what the folders know and the journal does not, oldest proposal first. */
 export function reconcile(store: ActionStore, world: WorldView): Fact[] {

@@ -70,6 +70,10 @@ export function judge(candidate: Candidate, at: NodeCase, policy: EffectivePolic
     mode = 'ask';
     notes.push(reached);
   }
+  if (mode === 'auto' && row?.cancelledHash === hash && row.cancelledBy !== undefined) {
+    mode = 'ask';
+    notes.push(`cancelled by ${row.cancelledBy}, so it asks`);
+  }
   if (cls === 'remove' && mode === 'auto' && isEmpty(node.name, scope)) {
     mode = 'ask';
     notes.push(`this takes everything from ${node.name}, so it asks`);

@@ -23,7 +23,7 @@ export interface Cancel {
 export interface Settlement {
   readonly create: readonly PlannedChange[];
   readonly cancel: readonly Cancel[];
-  /** Actions with a failure or a rejection to forget, because their drift is over: to be journalled as `drift_resolved`. */
+  /** Actions with a failure, a rejection or a cancellation to forget, because their drift is over: to be journalled as `drift_resolved`. */
   readonly resolved: readonly string[];
 }
 
@@ -99,7 +99,8 @@ function resolvedIn(
   }
   const resolved: string[] = [];
   for (const row of world.rows<ActionRow>('control', 'action').values()) {
-    if ((row.failures === 0 && row.rejectedUntil === undefined) || (isOpen(row) && !ended.has(row.id))) continue;
+    const remembers = row.failures > 0 || row.rejectedUntil !== undefined || row.cancelledBy !== undefined;
+    if (!remembers || (isOpen(row) && !ended.has(row.id))) continue;
     const { node, service } = row.change;
     if (isGated(node, service, gated)) continue;
     if (!mentioned.has(service === null ? row.id : subjectOf(node, service))) resolved.push(row.id);

@@ -99,7 +99,10 @@ export interface ActionRow {
   readonly failedAt?: string;
   /** planHash of what failed; absent: this proposal's. */
   readonly failedHash?: string;
-  /** Proposals of this id, newest last, at most 16. */
+  /** Who cancelled it, and the planHash of what was cancelled: policy does not do that by itself until its drift is over. */
+  readonly cancelledBy?: string;
+  readonly cancelledHash?: string;
+  /** Proposals of this id, newest last, at most 16; without those that another change took the place of. */
   readonly proposedAt: readonly string[];
   /** Heals approved by policy, newest last, at most 16. */
   readonly autoAt: readonly string[];
@@ -146,6 +149,8 @@ export interface HoldRow {
   readonly why: string;
   readonly at: string;
   readonly event: string;
+  /** The stop that it came of. */
+  readonly ulid?: string;
 }
 
 /** ('control', 'maintenance', id) */

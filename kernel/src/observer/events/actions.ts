@@ -29,12 +29,19 @@ function keep(times: readonly string[], at: string): readonly string[] {
   return [...times, at].slice(-TIMES_KEPT);
 }
 
+/** A person's word against this change, which a policy does not overrule. */
+function cancelledBy(row: ActionRow, by: string): Partial<ActionRow> {
+  return { cancelledBy: by, cancelledHash: row.planHash };
+}
+
 /** A heal and a change may share an id: what was rejected or has failed is still known while the other has its turn. */
 function remembered(before: ActionRow | undefined): Pick<ActionRow, 'failures'> & Partial<ActionRow> {
   if (before === undefined) return { failures: 0 };
   const { failures, failedAt, failedHash = before.planHash, rejectedUntil, rejectedHash = before.planHash } = before;
+  const { cancelledBy, cancelledHash } = before;
   return {
     failures,
+    ...(cancelledBy === undefined || cancelledHash === undefined ? {} : { cancelledBy, cancelledHash }),
     ...(failedAt === undefined ? {} : { failedAt, failedHash }),
     ...(rejectedUntil === undefined ? {} : { rejectedUntil, rejectedHash }),
   };
@@ -89,7 +96,7 @@ function moved(
 }
 
 const completed: EventType = {
-  ...moved('action_completed', 'info', {}, (row, event) => ({
+  ...moved('action_completed', 'info', {}, ({ cancelledBy: _by, cancelledHash: _hash, ...row }, event) => ({
     ...row,
     state: 'completed',
     endedAt: event.at,
@@ -196,7 +203,8 @@ const resolved: EventType = {
     for (const id of event.data.ids as string[]) {
       const row = table.get(id);
       if (row === undefined) continue;
-      const { rejectedUntil: _until, rejectedHash: _rejected, failedAt: _at, failedHash: _failed, ...rest } = row;
+      const { rejectedUntil: _until, rejectedHash: _rejected, failedAt: _at, failedHash: _failed, ...more } = row;
+      const { cancelledBy: _by, cancelledHash: _cancelled, ...rest } = more;
       table.set(id, { ...rest, failures: 0 });
     }
   },
@@ -217,12 +225,19 @@ export const ACTION_EVENTS: readonly EventType[] = [
     rejectedUntil: event.data.until as string,
     rejectedHash: row.planHash,
   })),
-  moved('action_cancelled', 'info', { by: z.string().optional(), reason: z.string() }, (row, event) => ({
-    ...row,
-    state: 'cancelled',
-    endedAt: event.at,
-    reason: event.data.reason as string,
-  })),
+  moved('action_cancelled', 'info', { by: z.string().optional(), reason: z.string() }, (row, event) => {
+    const { by, reason } = event.data as { by?: string; reason: string };
+    const superseded = reason === 'superseded';
+    return {
+      ...row,
+      state: 'cancelled',
+      endedAt: event.at,
+      reason,
+      ...(by === undefined || superseded ? {} : cancelledBy(row, by)),
+      // Another change took its place: that is no fault that came back.
+      proposedAt: superseded ? row.proposedAt.slice(0, -1) : row.proposedAt,
+    };
+  }),
   moved('action_cancelling', 'info', { by: z.string() }, (row, event) => ({
     ...row,
     cancelling: event.data.by as string,
@@ -241,6 +256,7 @@ export const ACTION_EVENTS: readonly EventType[] = [
     failures: (row.failedHash ?? row.planHash) === row.planHash ? row.failures + 1 : 1,
     failedAt: event.at,
     failedHash: row.planHash,
+    ...(row.cancelling !== undefined && event.data.reason === 'cancelled' ? cancelledBy(row, row.cancelling) : {}),
   })),
   resolved,
   run('action_run_started', 'started', 'info', { pre: z.string().nullable() }),

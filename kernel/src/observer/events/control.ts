@@ -121,15 +121,15 @@ const personEvents: EventType[] = [
     class: 'control',
     origin: 'hub',
     severity: 'info',
-    data: z.strictObject({ node, by: z.string(), why: z.string() }),
+    data: z.strictObject({ node, by: z.string(), why: z.string(), ulid: z.string().optional() }),
     fold: (rows, event, name) => {
       if (event.service === undefined) return;
-      rows.of<HoldRow>('hold').set(serviceKey(name, event.service), {
-        by: event.data.by as string,
-        why: event.data.why as string,
-        at: event.at,
-        event: event.id,
-      });
+      const table = rows.of<HoldRow>('hold');
+      const key = serviceKey(name, event.service);
+      const { by, why, ulid } = event.data as { by: string; why: string; ulid?: string };
+      // Who stopped it first holds it.
+      if (table.get(key) !== undefined) return;
+      table.set(key, { by, why, at: event.at, event: event.id, ...(ulid === undefined ? {} : { ulid }) });
     },
   },
   {
@@ -137,9 +137,13 @@ const personEvents: EventType[] = [
     class: 'control',
     origin: 'hub',
     severity: 'info',
-    data: z.strictObject({ node, by: z.string() }),
+    data: z.strictObject({ node, by: z.string(), ulid: z.string().optional() }),
     fold: (rows, event, name) => {
-      if (event.service !== undefined) rows.of<HoldRow>('hold').delete(serviceKey(name, event.service));
+      if (event.service === undefined) return;
+      const table = rows.of<HoldRow>('hold');
+      const key = serviceKey(name, event.service);
+      // A stop that came to nothing lets go of its own hold only.
+      if (event.data.ulid === undefined || table.get(key)?.ulid === event.data.ulid) table.delete(key);
     },
   },
   {
