@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,6 +40,16 @@ test('a node that has accepted more is not told less', async () => {
   generations.atLeast('piha', 7);
   expect(generations.raise('piha', 'a')).toBe(41);
   expect(generations.raise('piha', 'b')).toBe(42);
+});
+
+test('a folder where the file belongs is moved aside whole', async () => {
+  await mkdir(path, { recursive: true });
+  await writeFile(join(path, 'inside'), 'x');
+  const generations = await Generations.load(disk, path);
+  generations.raise('piha', 'a');
+  await generations.save();
+  const [folder = ''] = await readdir(join(root, 'quarantine'));
+  expect(await readFile(join(root, 'quarantine', folder, 'inside'), 'utf8')).toBe('x');
 });
 
 test.each(['', '{', '{"nodes":{"piha":{"generation":-1,"hash":""}}}', '[]', '\u0000\u0001'])(

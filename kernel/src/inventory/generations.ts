@@ -5,7 +5,6 @@
  * reason, and counting starts again from what the nodes report (`atLeast`), never below it.
  */
 import { dirname, join } from 'node:path';
-import { sha256 } from '@lab/sdk/canonical';
 import { z } from 'zod';
 import type { Disk } from '../disk/disk.ts';
 import { readJson } from '../disk/json.ts';
@@ -87,10 +86,11 @@ export class Generations {
   }
 }
 
+/** Moved whole and unread: it may be a folder, or of any size. */
 async function quarantine(disk: Disk, path: string, reason: string): Promise<void> {
-  const bytes = (await disk.read(path)) ?? new Uint8Array();
-  const to = join(dirname(dirname(path)), 'quarantine', `generations-${sha256(bytes).slice(0, 12)}.json`);
-  await disk.replace(to, bytes);
+  const at = Math.floor((await disk.stat(path))?.mtimeMs ?? 0);
+  const to = join(dirname(dirname(path)), 'quarantine', `generations-${at}.json`);
   await disk.replace(`${to}.reason`, `${reason}\n`);
-  await disk.remove(path);
+  // One of that very instant is there already.
+  await disk.move(path, to).catch(() => disk.remove(path));
 }
