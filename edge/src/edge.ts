@@ -9,7 +9,7 @@
 import { join } from 'node:path';
 import type { Disk } from '@lab/kernel/disk/disk';
 import type { Runner } from '@lab/kernel/executor/run';
-import type { HubLink } from '@lab/kernel/link/link';
+import type { HubLink, Told as ToldDocs } from '@lab/kernel/link/link';
 import type { EdgeLog } from '@lab/kernel/observer/edge-log';
 import type { PluginHost } from '@lab/kernel/plugins/host';
 import {
@@ -17,6 +17,7 @@ import {
   type Emit,
   EVENT_CLASSES,
   type HealthSource,
+  LabError,
   type LabEvent,
   type Log,
   type ServiceProvider,
@@ -61,6 +62,7 @@ export interface EdgeParts {
 export class Edge {
   readonly #parts: EdgeParts;
   readonly #abort = new AbortController();
+  #refused: number | undefined;
   readonly #watching: Watching;
   readonly #pump: Pump;
   readonly #timers: Timer[] = [];
@@ -88,7 +90,7 @@ export class Edge {
       }),
       onRenewed: () => this.#renewed(),
       onTime: (timeMs) => parts.runner.heard(timeMs),
-      onTold: (docs) => told.accept(docs.desired, docs.approved),
+      onTold: (docs) => this.#accept(docs),
       onWork: (work) => parts.runner.offer(work.grants, work.cancelled),
     });
     parts.fetchThrough(this.#pump);
@@ -188,6 +190,25 @@ export class Edge {
     const { provider, emit, log } = this.#parts;
     if (!this.#kept) this.#kept = (await keep(this.#parts, this.#abort.signal)).known;
     await observe(provider, emit, log);
+  }
+
+  /** A refused document is said once for each generation that was offered. */
+  async #accept({ desired, approved }: ToldDocs): Promise<void> {
+    const { told, emit } = this.#parts;
+    try {
+      await told.accept(desired, approved);
+    } catch (cause) {
+      if (
+        cause instanceof LabError &&
+        cause.code === 'refused' &&
+        cause.data !== undefined &&
+        this.#refused !== desired.generation
+      ) {
+        this.#refused = desired.generation;
+        await emit({ type: 'generation_refused', data: cause.data });
+      }
+      throw cause;
+    }
   }
 
   /** What was carried into a new log is folded under its new place, and what is there is said again. */

@@ -45,6 +45,20 @@ describe("a node's own world", () => {
     expect((await EdgeHouse.open(house.disk)).world.view.hash()).toBe(house.world.view.hash());
   });
 
+  it('is folded from the beginning where the snapshot is ahead of the log', async () => {
+    await house.world.save();
+    const stored = JSON.parse(Buffer.from((await house.disk.read(paths.snapshot)) ?? []).toString());
+    await house.disk.replace(
+      paths.snapshot,
+      JSON.stringify({
+        ...stored,
+        seqs: { control: 99, health: 99, bulk: 99 },
+        tables: { control: {}, health: {}, bulk: {} },
+      }),
+    );
+    expect((await EdgeHouse.open(house.disk)).row('web')?.digest).toBe(WEB.digest);
+  });
+
   it('goes on with the log that was begun anew', async () => {
     await house.events.renew();
     await house.provider.die('web');

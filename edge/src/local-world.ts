@@ -24,6 +24,7 @@ const snapshotSchema = z.strictObject({
 export interface FoldableLog {
   readonly log: string;
   events(cls: EventClass, fromSeq: number): AsyncIterable<LabEvent>;
+  tail(cls: EventClass): { readonly last: number };
 }
 
 export class LocalWorld {
@@ -51,7 +52,9 @@ export class LocalWorld {
     registry: EventRegistry = builtInEvents(),
   ): Promise<LocalWorld> {
     const stored = await readJson(disk, path, snapshotSchema, onBad);
-    const usable = stored?.log === source.log ? stored : undefined;
+    // One that is ahead of the log (a log that was cut) would hide what comes under the same numbers.
+    const ahead = stored !== undefined && EVENT_CLASSES.some((cls) => stored.seqs[cls] > source.tail(cls).last);
+    const usable = stored?.log === source.log && !ahead ? stored : undefined;
     const world = usable === undefined ? new World() : World.fromTables(1, usable.tables);
     const fold = new Fold(world, registry, (event, cause) =>
       log.warn('an event could not be folded', { event: event.id, cause: String(cause) }),

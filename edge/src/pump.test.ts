@@ -143,6 +143,17 @@ describe('the pump', () => {
     expect(house.clock.waiting).toBe(0);
   });
 
+  it('waits longer and longer where what it is told is refused each time', async () => {
+    refuseTold = true;
+    begin();
+    await house.clock.advance(60_000);
+    expect(hub.hellos.length).toBeGreaterThan(3);
+    expect(hub.hellos.length).toBeLessThan(10);
+    refuseTold = false;
+    await house.clock.advance(60_000);
+    expect(told).toHaveLength(1);
+  });
+
   it('says hello with what is on disk, then sends what the hub has not, and hears the time', async () => {
     await say(1);
     begin();

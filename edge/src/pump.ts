@@ -122,7 +122,6 @@ export class Pump {
     for (const cls of EVENT_CLASSES) await events.acked(cls, welcome.acked[cls]);
     this.#session = welcome.session;
     this.#state = { connected: true, since: instant(clock.now()) };
-    onConnected();
     let known: Beat | undefined;
     const stopHints = link.onHint(welcome.session, () => {
       this.#beatDue = true;
@@ -142,6 +141,8 @@ export class Pump {
           const beat = await link.heartbeat(welcome.session);
           await this.#fetch(welcome.session, beat, known);
           known = beat;
+          // Not at the hello: a conversation that always breaks off here must not be begun without a wait.
+          onConnected();
         }
         if (!this.#pending && !this.#beatDue) await this.#sleep(signal);
       }
