@@ -13,6 +13,7 @@ import { openHub } from '@lab/hub/compose';
 import type { Hub } from '@lab/hub/hub';
 import type { Disk } from '@lab/kernel/disk/disk';
 import { InProcessLink } from '@lab/kernel/link/in-process';
+import { Quarantine } from '@lab/kernel/observer/quarantine';
 import { type Clock, type Fleet, type FleetNode, type Log, messageOf, type Plugin } from '@lab/sdk';
 
 const PORTS_ABOVE = 20;
@@ -60,8 +61,11 @@ export class Daemon {
   static async open(options: DaemonOptions): Promise<Daemon> {
     const { root, disk, log } = options;
     const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-    const onBad = async (path: string, reason: string): Promise<void> =>
+    const quarantine = new Quarantine({ disk, dir: join(root, 'quarantine'), clock: options.clock, log });
+    const onBad = async (path: string, reason: string): Promise<void> => {
       log.warn('a file cannot be read and is begun anew', { path, reason });
+      await quarantine.take(path, reason);
+    };
     const ports = await PortBook.open(disk, join(root, 'ports.json'), onBad, portsFrom(options.port));
     let daemon: Daemon | undefined;
     const hub = await openHub({

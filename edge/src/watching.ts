@@ -33,6 +33,8 @@ export class Watching {
   /** Service -> the instance that is watched. */
   readonly #watched = new Map<string, string>();
   #stop: () => void = () => {};
+  /** Service -> why it could not be watched. */
+  readonly #said = new Map<string, string>();
   #stopped = false;
   #retry: Timer | undefined;
 
@@ -90,6 +92,7 @@ export class Watching {
   async #watch(row: ServiceRow, digest: string, instance: string): Promise<void> {
     try {
       const spec = await this.#args.specs.of(row.service, digest);
+      this.#said.delete(row.service);
       if (this.#watched.get(row.service) !== instance) return;
       const subject = {
         spec: { ...spec, ports: { ...spec.ports, ...row.ports } },
@@ -101,8 +104,15 @@ export class Watching {
     } catch (cause) {
       if (this.#watched.get(row.service) === instance) this.#watched.delete(row.service);
       this.#tryLater();
-      this.#args.log.error('an instance cannot be watched', { service: row.service, reason: messageOf(cause) });
+      this.#say(row.service, messageOf(cause));
     }
+  }
+
+  /** Once, however often it is tried. */
+  #say(service: string, reason: string): void {
+    if (this.#said.get(service) === reason) return;
+    this.#said.set(service, reason);
+    this.#args.log.error('an instance cannot be watched; it is tried again', { service, reason });
   }
 
   #tryLater(): void {
