@@ -77,7 +77,8 @@ export class Desk implements NodeDesk {
   /** The grants that are open for each node, and what it should void or stop; hints those for which it changed. `open`: ULIDs not ended. */
   setWork(work: ReadonlyMap<string, Work>, open?: ReadonlySet<string>): void {
     if (open !== undefined)
-      for (const of of [this.#handedOut, this.#withdrawn]) for (const ulid of of) if (!open.has(ulid)) of.delete(ulid);
+      for (const ulids of [this.#handedOut, this.#withdrawn])
+        for (const ulid of ulids) if (!open.has(ulid)) ulids.delete(ulid);
     for (const node of new Set([...this.#work.keys(), ...work.keys()])) {
       const next = this.#withoutWithdrawn(work.get(node));
       const before = this.#work.get(node);
