@@ -291,7 +291,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
 
 /** Whether the hub has folded a node's health stream up to seq; the sender is known by its raw name. */
 function healthFolded(journal: Journal, fleet: Fleet, node: string, log: string, seq: number): boolean {
-  const names = [node, ...(fleet.nodes.get(node)?.aliases ?? [])];
+  const names = [node, ...[...fleet.aliases].flatMap(([old, name]) => (name === node ? [old] : []))];
   return names.some((name) => (journal.position(name, log, 'health')?.seq ?? -1) >= seq);
 }
 

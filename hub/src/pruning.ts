@@ -1,9 +1,10 @@
 /**
- * No ghosts: rows of nodes and services that left the inventory go, unless something of theirs still runs.
+ * No ghosts: rows of nodes and services that left the inventory go, unless something of theirs still runs, or is being done about it.
  *
  * It says `rows_pruned` once in each class, because an event reaches the rows of its own class only.
  */
 import {
+  type ActionRow,
   type ApprovedRow,
   EVENT_CLASSES,
   type Fact,
@@ -29,9 +30,13 @@ export function ghosts(fleet: Fleet, world: WorldView): Fact[] {
   for (const node of world.rows<NodeRow>('control', 'node').keys()) {
     if (!fleet.nodes.has(node) && !runningOn.has(node)) facts.push(...pruned(node, undefined));
   }
+  const busy = new Set<string>();
+  if (left.size > 0)
+    for (const { state, change } of world.rows<ActionRow>('control', 'action').values())
+      if (state === 'approved' || state === 'running') busy.add(`${change.node}/${change.service}`);
   for (const key of left) {
     const name = parseServiceKey(key);
-    if (name !== undefined && fleet.nodes.has(name.node)) facts.push(...pruned(name.node, name.service));
+    if (name !== undefined && fleet.nodes.has(name.node) && !busy.has(key)) facts.push(...pruned(name.node, name.service));
   }
   return facts;
 }

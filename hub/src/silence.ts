@@ -1,6 +1,8 @@
 /**
  * Who fell silent and who came back: transitions of the link, said once each in the journal.
  *
+ * A node that left the inventory is no longer talked to, and so it falls silent like any other: what was known of it grows stale.
+ *
  * INVARIANTS: silence counts from the later of the last word and the hub's own start, on a clock that does not jump; a node that
  * never spoke is unseen, not silent. One at a time: a hello that comes while a silence is being written finds it written, and ends it.
  */
@@ -16,6 +18,9 @@ export interface SilenceArgs {
   readonly own: (facts: readonly Fact[]) => Promise<unknown>;
   readonly disconnect: (node: string) => void;
 }
+
+/** Of a node that left the inventory. */
+const LEFT_MS = 30_000;
 
 export class Silence {
   readonly #args: SilenceArgs;
@@ -48,13 +53,16 @@ export class Silence {
     const joined = world().rows<NodeRow>('control', 'node');
     const links = world().rows<LinkRow>('health', 'link');
     const facts: Fact[] = [];
-    for (const node of fleet().nodes.values()) {
-      if (node.provider !== 'edge' || !joined.has(node.name) || links.get(node.name)?.silent === true) continue;
-      const quiet = quietMs(node.name) ?? clock.monotonic() - this.#startedAt;
-      if (quiet <= node.silenceMs) continue;
-      disconnect(node.name);
-      const last = lastHeardAt(node.name);
-      facts.push({ type: 'node_silent', data: { node: node.name, lastWordAt: last === null ? null : instant(last) } });
+    const { nodes, aliases } = fleet();
+    for (const name of joined.keys()) {
+      const node = nodes.get(name);
+      if ((node !== undefined && node.provider !== 'edge') || aliases.has(name) || links.get(name)?.silent === true)
+        continue;
+      const quiet = quietMs(name) ?? clock.monotonic() - this.#startedAt;
+      if (quiet <= (node?.silenceMs ?? LEFT_MS)) continue;
+      disconnect(name);
+      const last = lastHeardAt(name);
+      facts.push({ type: 'node_silent', data: { node: name, lastWordAt: last === null ? null : instant(last) } });
     }
     if (facts.length > 0) await own(facts);
   }

@@ -103,6 +103,7 @@ export class Lab implements AsyncDisposable {
   async edit(files: Files): Promise<void> {
     await this.fleet.write(files);
     await this.life.ask((plane) => plane.plan());
+    expect((await this.plane.status()).problems, 'the edit is in force').toEqual([]);
   }
 
   link(node: string): InProcessLink {
@@ -120,6 +121,20 @@ export class Lab implements AsyncDisposable {
       if (answer.grants.length > 0) {
         this.link(node).cut();
         hub.work = work;
+      }
+      return answer;
+    };
+  }
+
+  /** The link is cut as soon as the node has its next grants. */
+  cutAfterGrants(node: string): void {
+    const link = this.link(node);
+    const work = link.work.bind(link);
+    link.work = async (session) => {
+      const answer = await work(session);
+      if (answer.grants.length > 0) {
+        link.cut();
+        link.work = work;
       }
       return answer;
     };

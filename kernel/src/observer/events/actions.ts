@@ -21,6 +21,8 @@ const about = { node: z.string(), id: z.string(), ulid: z.string() };
 
 /** ('bulk', 'output', action id): the last lines that a run printed. */
 export interface OutputRow {
+  readonly node: string;
+  readonly service: string | null;
   readonly ulid: string;
   readonly lines: readonly string[];
 }
@@ -184,11 +186,12 @@ const output: EventType = {
   origin: 'node',
   severity: 'info',
   data: z.strictObject({ id: z.string(), ulid: z.string(), run: z.string(), lines: z.array(z.string()).max(1_000) }),
-  fold: (rows, event) => {
+  fold: (rows, event, node) => {
     const table = rows.of<OutputRow>('output');
     const { id, ulid, lines } = event.data as { id: string; ulid: string; lines: string[] };
     const before = table.get(id);
-    table.set(id, { ulid, lines: [...(before?.ulid === ulid ? before.lines : []), ...lines].slice(-LINES_KEPT) });
+    const service = event.service ?? null;
+    table.set(id, { node, service, ulid, lines: [...(before?.ulid === ulid ? before.lines : []), ...lines].slice(-LINES_KEPT) });
   },
 };
 
