@@ -158,19 +158,6 @@ const NAMED_SO = [
   ['state/generations.json', 'generations-'],
 ] as const;
 
-for (const kind of Object.keys(KINDS) as Kind[]) {
-  it(`every file at once is ${kind}`, async () => {
-    const paths = files(OF_THE_HUB, OF_AN_EDGE);
-    expect(paths.length).toBeGreaterThan(20);
-    const said = await survives(async () => {
-      for (const path of [...paths, ...files(UNMISSED, UNMISSED_OF_AN_EDGE)]) await KINDS[kind](at(path));
-    });
-    // An audit that is empty, and its anchor too, is one that has not begun.
-    expectWords(said, kind === 'empty' ? paths.filter((path) => !path.includes('audit')) : paths);
-    if (kind === 'binary') expect(said).toContain('lab.db');
-  });
-}
-
 it('every file that is read at once is a folder', async () => {
   const paths = files(
     ['events/journal.json', 'state/generations.json', 'ports.json', 'state/lab.db'],
@@ -185,6 +172,19 @@ it('what holds the ports is spoilt: services that live keep theirs', async () =>
   const said = await survives(() => KINDS.binary(at('ports.json')));
   expect(said).toContain('ports.json');
 });
+
+for (const kind of Object.keys(KINDS) as Kind[]) {
+  it(`every file at once is ${kind}`, async () => {
+    const paths = files(OF_THE_HUB, OF_AN_EDGE);
+    expect(paths.length).toBeGreaterThan(20);
+    const said = await survives(async () => {
+      for (const path of [...paths, ...files(UNMISSED, UNMISSED_OF_AN_EDGE)]) await KINDS[kind](at(path));
+    });
+    // An audit that is empty, and its anchor too, is one that has not begun.
+    expectWords(said, kind === 'empty' ? paths.filter((path) => !path.includes('audit')) : paths);
+    if (kind === 'binary') expect(said).toContain('lab.db');
+  });
+}
 
 it('the journal ends in half a line, and in 100 MB of one line', async () => {
   const tail = (): string => at(matching(machine.root, ['events/[0-9]*/*.jsonl']).at(-1) ?? '');
