@@ -110,6 +110,12 @@ export class Daemon {
   }
 
   async #openMissing(fleet: Fleet): Promise<void> {
+    for (const [old, node] of fleet.aliases) {
+      const edge = this.#edges.get(old);
+      if (edge === undefined || this.#edges.has(node)) continue;
+      this.#edges.delete(old);
+      this.#edges.set(node, edge);
+    }
     const missing = [...fleet.nodes.values()].filter(
       (node) => node.provider === 'edge' && !this.#edges.has(node.name) && !this.#opening.has(node.name),
     );
@@ -117,13 +123,14 @@ export class Daemon {
   }
 
   async #openEdge(fleet: Fleet, node: FleetNode): Promise<void> {
-    const { root, disk, clock, log, modulesDir, disabled, mark, plugins } = this.#options;
+    const { disk, clock, log, modulesDir, disabled, mark, plugins } = this.#options;
     const isHub = node.name === fleet.hub;
     this.#opening.add(node.name);
     try {
+      const { name, root } = await this.#placeOf(fleet, node.name, isHub);
       const edge = await openEdge({
-        node: node.name,
-        root: isHub ? root : join(root, 'nodes', node.name),
+        node: name,
+        root,
         bootId: this.#bootId,
         disk,
         clock,
@@ -148,6 +155,24 @@ export class Daemon {
     } finally {
       this.#opening.delete(node.name);
     }
+  }
+
+  /** A node that was renamed keeps its folder, and in its own log the name that it began with. */
+  async #placeOf(fleet: Fleet, node: string, isHub: boolean): Promise<{ name: string; root: string }> {
+    const { root, disk } = this.#options;
+    const names = [node, ...[...fleet.aliases].flatMap(([old, name]) => (name === node ? [old] : []))];
+    if (isHub) {
+      const file = join(root, 'edge/name');
+      const began = Buffer.from((await disk.read(file, 1_024).catch(() => undefined)) ?? []).toString();
+      if (names.includes(began)) return { name: began, root };
+      await disk.replace(file, node);
+      return { name: node, root };
+    }
+    for (const name of names) {
+      const folder = join(root, 'nodes', name);
+      if ((await disk.stat(folder)) !== undefined) return { name, root: folder };
+    }
+    return { name: node, root: join(root, 'nodes', node) };
   }
 }
 

@@ -136,6 +136,7 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     disk,
     dir: paths.edge,
     node,
+    nameOfToday: () => told.node,
     clock,
     log,
     appliers: (resource) =>

@@ -47,6 +47,11 @@ export class Told {
     return new Told(ports, desired, approved);
   }
 
+  /** What the hub calls this node; its own name is another where it was renamed. */
+  get node(): string | undefined {
+    return this.#desired?.node;
+  }
+
   get generation(): number {
     return this.#desired?.generation ?? 0;
   }

@@ -8,11 +8,13 @@ import type { FleetSource } from '@lab/kernel/inventory/watch';
 import type { AliasRow } from '@lab/kernel/observer/fold';
 import {
   type Clock,
+  EVENT_CLASSES,
   type Fact,
   type Fleet,
   type FleetRow,
   LabError,
   type Log,
+  type NodeRow,
   type ProblemView,
   type WorldView,
 } from '@lab/sdk';
@@ -113,6 +115,11 @@ export class FleetInForce {
     if (known.size !== aliases.size || [...aliases].some(([old, node]) => known.get(old)?.node !== node)) {
       facts.push({ type: 'aliases_changed', data: { aliases: Object.fromEntries(aliases) } });
     }
+    // One that spoke under its old name is not another node now: what it runs, and what was approved for it, is the new name's.
+    const joined = world.rows<NodeRow>('control', 'node');
+    for (const [from, node] of aliases)
+      if (joined.has(from) && !joined.has(node))
+        facts.push(...EVENT_CLASSES.map((cls) => ({ type: 'node_renamed', class: cls, data: { node, from } })));
     return facts;
   }
 

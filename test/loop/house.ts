@@ -81,8 +81,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /** The service ends by itself. */
-  async dies(node: string, service: string): Promise<void> {
-    const one = this.outside.machine(node).services.get(service);
+  async dies(node: string, service: string, machine = node): Promise<void> {
+    const one = this.outside.machine(machine).services.get(service);
     if (one?.phase !== 'running') throw new Error(`${service} does not run`);
     one.phase = 'exited';
     one.said = true;

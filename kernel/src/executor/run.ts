@@ -29,6 +29,8 @@ export interface RunnerPorts {
   /** `<root>/edge`. */
   readonly dir: string;
   readonly node: string;
+  /** What the hub calls it today, where that is another name. */
+  readonly nameOfToday?: () => string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly appliers: (resource: string) => ResourceApplier | undefined;
@@ -133,7 +135,7 @@ export class Runner {
     let news = false;
     for (const offered of grants) {
       if (this.#book.used(offered.ulid) || this.#book.grant(offered.ulid) !== undefined) continue;
-      const reason = refusalOf(offered, this.#ports.node);
+      const reason = refusalOf(offered, this.#isOurs(offered) ? offered.node : this.#ports.node);
       if (reason !== undefined) {
         await this.#refuse(offered, reason);
         continue;
@@ -161,11 +163,15 @@ export class Runner {
     this.#refused.add(text);
     await this.#quarantine.put('grant.json', text, reason);
     const id = offered.change?.id;
-    const ours = offered.node === this.#ports.node && typeof id === 'string';
+    const ours = this.#isOurs(offered) && typeof id === 'string';
     if (ours && ULID_PATTERN.test(offered.ulid)) {
       await this.#close(id, offered.ulid, 'action_grant_voided', { reason: `refused: ${reason}` });
       this.#kick();
     }
+  }
+
+  #isOurs({ node }: Grant): boolean {
+    return node === this.#ports.node || node === this.#ports.nameOfToday?.();
   }
 
   #kick(): void {

@@ -7,13 +7,25 @@ import {
   type HoldRow,
   type MaintenanceRow,
   type NodeRow,
+  type RowTable,
   serviceKey,
+  TERMINAL,
 } from '@lab/sdk';
 import { z } from 'zod';
 import type { AliasRow } from '../fold.ts';
 
 const node = z.string();
 const range = { class: z.enum(EVENT_CLASSES), from: z.int(), to: z.int() };
+
+function rename(table: RowTable<{ readonly node?: string }>, from: string, to: string): void {
+  for (const [key, row] of [...table.entries()]) {
+    const moves = key === from || key.startsWith(`${from}/`);
+    if (!moves && row.node !== from) continue;
+    const target = moves ? `${to}${key.slice(from.length)}` : key;
+    if (moves) table.delete(key);
+    if (!moves || table.get(target) === undefined) table.set(target, row.node === from ? { ...row, node: to } : row);
+  }
+}
 
 const fleetEvents: EventType[] = [
   {
@@ -43,6 +55,21 @@ const fleetEvents: EventType[] = [
       const aliases = event.data.aliases as Record<string, string>;
       for (const [old] of [...table.entries()]) if (!(old in aliases)) table.delete(old);
       for (const [old, name] of Object.entries(aliases)) table.set(old, { node: name });
+    },
+  },
+  {
+    // Once in each class. What was known under the old name is known under the new one; actions that ended are of the old name.
+    type: 'node_renamed',
+    class: 'shared',
+    origin: 'hub',
+    severity: 'info',
+    data: z.strictObject({ node, from: z.string() }),
+    fold: (rows, event, name) => {
+      const from = event.data.from as string;
+      const table = rows.of<ActionRow>('action');
+      for (const [id, row] of [...table.entries()])
+        if (row.change.node === from && TERMINAL.has(row.state)) table.delete(id);
+      for (const kind of rows.kinds()) if (kind !== 'alias') rename(rows.of(kind), from, name);
     },
   },
   {
