@@ -36,7 +36,8 @@ export function ghosts(fleet: Fleet, world: WorldView): Fact[] {
       if (state === 'approved' || state === 'running') busy.add(`${change.node}/${change.service}`);
   for (const key of left) {
     const name = parseServiceKey(key);
-    if (name !== undefined && fleet.nodes.has(name.node) && !busy.has(key)) facts.push(...pruned(name.node, name.service));
+    if (name !== undefined && fleet.nodes.has(name.node) && !busy.has(key))
+      facts.push(...pruned(name.node, name.service));
   }
   return facts;
 }

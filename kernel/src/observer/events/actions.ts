@@ -191,7 +191,12 @@ const output: EventType = {
     const { id, ulid, lines } = event.data as { id: string; ulid: string; lines: string[] };
     const before = table.get(id);
     const service = event.service ?? null;
-    table.set(id, { node, service, ulid, lines: [...(before?.ulid === ulid ? before.lines : []), ...lines].slice(-LINES_KEPT) });
+    table.set(id, {
+      node,
+      service,
+      ulid,
+      lines: [...(before?.ulid === ulid ? before.lines : []), ...lines].slice(-LINES_KEPT),
+    });
   },
 };
 
