@@ -41,6 +41,8 @@ export interface DaemonOptions {
   readonly database?: boolean;
   /** Instead of those that the edge comes with. */
   readonly plugins?: readonly Plugin[];
+  /** How full the disk is, in percent; as the system says it unless told. */
+  readonly usedPercent?: () => Promise<number>;
 }
 
 export class Daemon {
@@ -123,7 +125,7 @@ export class Daemon {
   }
 
   async #openEdge(fleet: Fleet, node: FleetNode): Promise<void> {
-    const { disk, clock, log, modulesDir, disabled, mark, plugins } = this.#options;
+    const { disk, clock, log, modulesDir, disabled, mark, plugins, usedPercent } = this.#options;
     const isHub = node.name === fleet.hub;
     this.#opening.add(node.name);
     try {
@@ -142,6 +144,8 @@ export class Daemon {
         configs: fleet.plugins,
         disabled,
         mark,
+        diskPressure: fleet.settings.diskPressure,
+        ...(usedPercent === undefined ? {} : { usedPercent }),
         ...(plugins === undefined ? {} : { plugins }),
       });
       this.#edges.set(node.name, edge);

@@ -21,6 +21,8 @@ import {
   type Log,
   PLACE,
   type Plugin,
+  type PressureRow,
+  type Settings,
   STORE,
   serviceKey,
   type VerifiedRow,
@@ -29,6 +31,7 @@ import { ulid } from 'ulid';
 import { nodeApplier, serviceApplier } from './appliers.ts';
 import { Bundles } from './bundles.ts';
 import { confirmOn } from './confirm.ts';
+import { DiskPressure, usedPercentOf } from './disk-pressure.ts';
 import { Edge, edgePaths } from './edge.ts';
 import { grantCheck } from './grant-check.ts';
 import { LocalWorld } from './local-world.ts';
@@ -57,6 +60,9 @@ export interface EdgeOptions {
   readonly mark?: Mark;
   readonly plugins?: readonly Plugin[];
   readonly random?: () => number;
+  readonly diskPressure: Settings['diskPressure'];
+  /** Of the disk below the root, in percent; as `df` says it unless told. */
+  readonly usedPercent?: () => Promise<number>;
 }
 
 export async function openEdge(options: EdgeOptions): Promise<Edge> {
@@ -166,6 +172,14 @@ export async function openEdge(options: EdgeOptions): Promise<Edge> {
     runner,
     ulid,
     random,
+    pressure: new DiskPressure({
+      clock,
+      emit,
+      log,
+      thresholds: options.diskPressure,
+      usedPercent: options.usedPercent ?? (() => usedPercentOf(root)),
+      said: () => world.view.rows<PressureRow>('health', 'pressure').get(`${node}/disk`)?.level,
+    }),
     print: options.hubPrints ? undefined : worldPrinter(disk, paths.world, node, world, clock),
     fetchThrough: (made) => {
       pump = made;

@@ -24,6 +24,7 @@ import {
   type Timer,
 } from '@lab/sdk';
 import type { Bundles } from './bundles.ts';
+import type { DiskPressure } from './disk-pressure.ts';
 import { keep, observe } from './keeping.ts';
 import type { LocalWorld } from './local-world.ts';
 import { Pump } from './pump.ts';
@@ -56,6 +57,7 @@ export interface EdgeParts {
   readonly random: () => number;
   /** Prints the node's world for people and tools; absent where the hub on the same machine does. */
   readonly print: (() => Promise<void>) | undefined;
+  readonly pressure: DiskPressure;
   readonly fetchThrough: (pump: Pump) => void;
 }
 
@@ -127,6 +129,7 @@ export class Edge {
     await observe(provider, emit, log);
     this.#started = true;
     this.#watching.start();
+    await this.#parts.pressure.start();
     await runner.recover();
     this.#talking = this.#pump.run(this.#abort.signal);
     this.#timers.push(
@@ -166,6 +169,7 @@ export class Edge {
     const { host, events, world, runner, provider, log } = this.#parts;
     for (const timer of this.#timers) timer.cancel();
     this.#watching.stop();
+    this.#parts.pressure.stop();
     await runner.stop();
     this.#abort.abort();
     await this.#talking;

@@ -35,6 +35,8 @@ export const ROOT = '/lab';
 export class Outside {
   readonly clock = new FakeClock();
   readonly machines = new Map<string, FakeMachine>();
+  /** How full the disk of every node is. */
+  usedPercent = 50;
   /** `<log>.<class initial><seq>` of every event whose append returned. */
   readonly said = new Set<string>();
   /** ULIDs whose approval was acknowledged. */
@@ -99,6 +101,7 @@ export class Life {
       disabled: new Map(),
       mark: () => null,
       database: false,
+      usedPercent: async () => outside.usedPercent,
       plugins: [bottledProvider(outside, life), ...plugins],
     }).then(
       (daemon) => {
