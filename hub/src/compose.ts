@@ -45,6 +45,7 @@ import { openMemory } from './memory.ts';
 import { cancelUnspoken, factsOf, reconcile } from './moves.ts';
 import { hubPaths } from './paths.ts';
 import { Plane } from './plane.ts';
+import { ownRoot } from './root-owner.ts';
 import { Silence } from './silence.ts';
 import { apiToken } from './token.ts';
 import { viewInput } from './view-input.ts';
@@ -91,6 +92,10 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const { root, repo, disk, clock, log } = options;
   const paths = hubPaths(root);
   const quarantine = new Quarantine({ disk, dir: paths.quarantine, clock, log });
+  const onBad = async (path: string, reason: string): Promise<void> => {
+    log.warn('a file cannot be read and is set aside', { path, reason });
+    await quarantine.take(path, reason);
+  };
   const source = new FleetSource({
     dir: repo,
     clock,
@@ -99,6 +104,7 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const first = await source.reload();
   if (first.fleet === undefined) throw brokenAtStart(first.problems, repo);
   mustBeConfigured(options.plugins, first.fleet);
+  await ownRoot(disk, { path: paths.fleet, root, repo }, onBad);
   const registry = builtInEvents(options.plugins.flatMap((plugin) => plugin.events ?? []));
 
   const memory = await openMemory({
@@ -117,10 +123,6 @@ export async function openHub(options: HubOptions): Promise<Hub> {
   const setAside = async (name: string, bytes: Uint8Array | string, reason: string): Promise<void> => {
     await quarantine.put(name, bytes, reason);
     await own([{ type: 'file_quarantined', data: { name, reason } }]);
-  };
-  const onBad = async (path: string, reason: string): Promise<void> => {
-    log.warn('a file cannot be read and is set aside', { path, reason });
-    await quarantine.take(path, reason);
   };
 
   const audit = await Audit.open({ disk, dir: paths.audit, anchor: paths.auditAnchor, clock, log });

@@ -2,7 +2,7 @@ import { makeApproval } from '@lab/kernel/actions/approve';
 import { ACTION_STATES, type ActionRow, type ActionState, type Move, type StatedAction } from '@lab/sdk';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ANNA, HubHouse, redeploy } from '../testing/hub-house.ts';
-import { reconcile } from './moves.ts';
+import { cancelUnspoken, reconcile } from './moves.ts';
 
 /** Every way through the table, by the state in which it ends. */
 const WAYS: Readonly<Record<ActionState, readonly (readonly Move[])[]>> = {
@@ -62,6 +62,19 @@ describe('moves that a crash left unsaid', () => {
     const second = await house.store.propose(redeploy('piha', 'broker', 'a'.repeat(64)), ANNA);
     expect(reconcile(house.store, house.world)).toEqual([]);
     expect(row()).toMatchObject({ ulid: second.ulid, state: 'pending' });
+  });
+
+  it('a command that was cut off before its approval is cancelled, so that it does not keep its service from healing', async () => {
+    const stop = redeploy('piha', 'broker', 'a'.repeat(64), {
+      id: 'stop-piha-broker',
+      type: 'service_stop',
+      class: 'person',
+    });
+    await house.store.propose(stop, ANNA);
+    const waits = await house.store.propose(redeploy('piha', 'bridge', 'a'.repeat(64)), ANNA);
+    await cancelUnspoken(house.store, outcome.at);
+    expect(house.store.open().map(({ id }) => id)).toEqual([waits.id]);
+    expect(house.store.list(['cancelled'])[0]).toMatchObject({ id: stop.id, outcome: { reason: 'interrupted' } });
   });
 
   it('of several proposals come oldest first', async () => {

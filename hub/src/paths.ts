@@ -16,6 +16,7 @@ export function hubPaths(root: string) {
     bundles: join(root, 'state/bundles'),
     token: join(root, 'state/secure/token'),
     hub: join(root, 'state/hub.json'),
+    fleet: join(root, 'state/fleet.json'),
     quarantine: join(root, 'quarantine'),
   } as const;
 }
