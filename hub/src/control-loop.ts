@@ -18,9 +18,11 @@ import {
   type Fact,
   type Fleet,
   instant,
+  LabError,
   type LinkView,
   type Log,
   messageOf,
+  type ProblemView,
   type ResourceType,
   type StatedAction,
   type Timer,
@@ -69,6 +71,7 @@ export class ControlLoop {
   #gather: Timer | undefined;
   #tick: Timer | undefined;
   #closed = false;
+  #trouble: ProblemView | undefined;
 
   constructor(args: LoopArgs) {
     this.#args = args;
@@ -82,6 +85,11 @@ export class ControlLoop {
   /** What an approved action waits for, beyond its turn. */
   get queuing(): ReadonlyMap<string, { waitsFor: string; nextTry?: string }> {
     return this.#queuing;
+  }
+
+  /** Why the last turn came to nothing, such as a full disk. Until a turn succeeds, nothing new is proposed. */
+  get trouble(): ProblemView | undefined {
+    return this.#trouble;
   }
 
   /** True while there is something that no turn has looked at yet. */
@@ -112,7 +120,11 @@ export class ControlLoop {
   /** One whole turn now; resolves when it is done, and never rejects. */
   async turn(): Promise<void> {
     while (this.#turn !== undefined) await this.#turn;
-    this.#turn = this.#take().catch((cause: unknown) => {
+    const taken = this.#take().then(() => {
+      this.#trouble = undefined;
+    });
+    this.#turn = taken.catch((cause: unknown) => {
+      this.#trouble = troubleFrom(cause);
       this.#args.log.error('a turn of the loop failed; it is taken again', {
         reason: messageOf(cause),
         stack: cause instanceof Error ? (cause.stack ?? '') : '',
@@ -159,7 +171,7 @@ export class ControlLoop {
     const { create, cancel, resolved } = settle(this.#judged(args), this.#plan, args);
     for (const { id, ulid, reason, recreate } of cancel) {
       const outcome = { at: instant(clock.now()), reason };
-      const cancelled = await unlessOvertaken(() => store.move(id, ulid, 'cancel', { outcome }, LAB));
+      const cancelled = await unlessOvertaken(() => store.move(id, ulid, 'cancel', { outcome }, LAB, 'pending'));
       if (cancelled !== undefined && recreate !== undefined) await this.#propose(recreate);
     }
     for (const change of create) await this.#propose(change);
@@ -237,4 +249,13 @@ export class ControlLoop {
     const row = this.#args.world().rows<{ readonly change: StatedAction }>('control', 'action').get(id);
     return row?.change.node ?? '';
   }
+}
+
+function troubleFrom(cause: unknown): ProblemView {
+  const hint = cause instanceof LabError && cause.hint !== undefined ? ` (${cause.hint})` : '';
+  return {
+    at: (cause instanceof LabError ? cause.at : undefined) ?? 'hub',
+    message: `nothing is proposed for now: ${messageOf(cause)}${hint}`,
+    severity: 'warning',
+  };
 }

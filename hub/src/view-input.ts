@@ -44,7 +44,7 @@ export function viewInput({ fleet: inForce, world, link, desk, store, loop, cloc
     })),
     auto: new Set(loop.planned.changes.filter(({ mode }) => mode === 'auto').map(({ id }) => id)),
     busy: loop.busy,
-    problems: inForce.problems,
+    problems: loop.trouble === undefined ? inForce.problems : [...inForce.problems, loop.trouble],
     matchesNode: (query, node) => {
       try {
         const resource = targetResources(fleet).find((one) => one.kind === 'node' && one.node === node);

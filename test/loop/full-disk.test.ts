@@ -1,4 +1,5 @@
-/** The hub's disk is full: people are told so where they look, and once there is space the work goes on. */
+/** The hub cannot write its queue: people are told so where they look, and once it can again the work goes on. */
+import { LabError } from '@lab/sdk';
 import { expect, it } from 'vitest';
 import { Lab, policy } from './house.ts';
 
@@ -6,13 +7,18 @@ const RESTART = 'container-restart-piha-broker';
 
 it('status says why nothing is proposed, until there is space again', async () => {
   await using lab = await Lab.start(policy('change: auto, heal: ask'));
-  lab.disk.capacityBytes = lab.disk.usedBytes;
-  await lab.dies('piha', 'broker').catch(() => undefined);
-  await lab.pass(15_000);
-  expect((await lab.plane.status()).problems).toMatchObject([
-    { severity: 'warning', message: expect.stringMatching(/ENOSPC.*free some space/) },
+  const create = lab.disk.create.bind(lab.disk);
+  lab.disk.create = async (path) => {
+    throw new LabError('disk', `cannot write ${path}: ENOSPC`, { at: path, hint: 'free some space: the disk is full' });
+  };
+  await lab.dies('piha', 'broker');
+  await lab.pass(5_000);
+  const { problems, pending } = await lab.plane.status();
+  expect(pending).toEqual([]);
+  expect(problems).toMatchObject([
+    { severity: 'warning', message: expect.stringMatching(/^nothing is proposed for now: .*ENOSPC.*free some space/) },
   ]);
-  lab.disk.capacityBytes = undefined;
+  lab.disk.create = create;
   await lab.until(() => lab.action(RESTART)?.state === 'pending', 'it is proposed');
   expect((await lab.plane.status()).problems).toEqual([]);
 });
