@@ -23,6 +23,8 @@ export interface UpFaceOptions {
 
 const STARTING_POLL_MS = 150;
 const RUNNING_POLL_MS = 1_000;
+/** Of proposals that come at once; `lab status` has the others. */
+const MOST_PROPOSED = 6;
 
 export class UpFace {
   readonly #options: UpFaceOptions;
@@ -69,7 +71,9 @@ export class UpFace {
     const { problems, pending } = status;
     for (const problem of problems)
       this.#line(problem.severity === 'error' ? 'bad' : 'wait', '▲', problemLine(problem));
-    for (const action of pending) this.#proposed(action);
+    const asked = new Set(pending.map(({ node, service }) => `${node}/${service}`));
+    for (const service of status.services) if (!asked.has(keyOf(service))) this.#sick(service);
+    this.#propose(pending);
     if (pending.length > 1) this.#options.io.err(`  all of them: lab plan, then lab apply\n`);
   }
 
@@ -81,20 +85,22 @@ export class UpFace {
     const was = new Map(before.services.map((service) => [keyOf(service), service.health]));
     for (const service of status.services) {
       const old = was.get(keyOf(service));
-      if (old === undefined || old === service.health || !service.monitor || service.held !== undefined) continue;
-      if (healthState(service.health) === 'bad')
-        this.#line('bad', '■', `${keyOf(service)} is ${service.health}${causeText(service)}`);
-      else if (service.health === 'healthy') this.#line('ok', '●', `${keyOf(service)} is healthy`);
+      if (old === undefined || old === service.health || isQuiet(service)) continue;
+      if (service.health === 'healthy') this.#line('ok', '●', `${keyOf(service)} is healthy`);
+      else this.#sick(service);
     }
     // An edit before what is proposed because of it.
     this.#edits(before, status);
-    for (const action of status.pending) {
-      // What a person asked for is on its way already.
-      if (!known.has(action.ulid) && action.class !== 'person') this.#proposed(action);
-    }
+    // What a person asked for is on its way already.
+    this.#propose(status.pending.filter((action) => !known.has(action.ulid) && action.class !== 'person'));
   }
 
   #edits(before: StatusView, status: StatusView): void {
+    const said = new Set(before.problems.map(problemLine));
+    for (const problem of status.problems) {
+      const line = problemLine(problem);
+      if (problem.severity === 'warning' && !said.has(line)) this.#line('wait', '▲', line);
+    }
     const lines = status.problems.filter((problem) => problem.severity === 'error').map(problemLine);
     const old = before.problems.filter((problem) => problem.severity === 'error').map(problemLine);
     if (lines.length > 0 && lines.join() !== old.join()) {
@@ -107,6 +113,17 @@ export class UpFace {
     }
     if (status.revision !== before.revision)
       this.#line('ok', '●', `revision ${revisionText(status.revision)} is in force`);
+  }
+
+  #sick(service: ServiceView): void {
+    if (healthState(service.health) === 'bad' && !isQuiet(service))
+      this.#line('bad', '■', `${keyOf(service)} is ${service.health}${causeText(service)}`);
+  }
+
+  #propose(actions: readonly ActionView[]): void {
+    for (const action of actions.slice(0, MOST_PROPOSED)) this.#proposed(action);
+    const more = actions.length - MOST_PROPOSED;
+    if (more > 0) this.#options.io.err(`  and ${more} more: lab status\n`);
   }
 
   #proposed(action: ActionView): void {
@@ -138,6 +155,11 @@ function progressText(status: StatusView | undefined): string {
   if (status === undefined) return 'starting';
   const [first = 'settling', ...more] = status.settling;
   return more.length === 0 ? first : `${first}, and ${more.length} more`;
+}
+
+/** Nobody is told how it is. */
+function isQuiet({ monitor, held }: ServiceView): boolean {
+  return !monitor || held !== undefined;
 }
 
 function keyOf({ node, name }: ServiceView): string {

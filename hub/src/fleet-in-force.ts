@@ -144,7 +144,7 @@ export function brokenAtStart(problems: readonly ProblemView[], dir: string): La
     `the fleet in ${dir} has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`,
     {
       at: dir,
-      hint: 'see all of them: lab validate',
+      hint: `see all of them: lab validate --repo ${dir}`,
       data: { problems },
     },
   );

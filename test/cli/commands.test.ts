@@ -1,7 +1,8 @@
 /** Each command against a hub: its exit code, what goes where, and JSON that is what the schemas say. */
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { actionView, eventView, nodeView, REDEPLOY, RESTART } from '@lab/api/testing/fixtures';
 import { COMMANDS } from '@lab/cli/commands';
@@ -151,6 +152,16 @@ describe('as a process', () => {
       ),
     );
     expect(result).toMatch(/^line 0 x+\n0\n$/);
+  });
+
+  it('up in a directory that is not there writes nothing', async () => {
+    const repo = join(tmpdir(), `lab-no-fleet-${process.pid}`);
+    const { code, err } = await spawned(['up'], { LAB_REPO: repo });
+    expect({ code, err }).toEqual({
+      code: 3,
+      err: `error: there is no fleet in ${repo}\n  name another (LAB_REPO=DIR ./lab up), or write one there: lab new ${repo}\n`,
+    });
+    expect(existsSync(repo)).toBe(false);
   });
 
   it('a stranger on the port is no hub', async () => {

@@ -68,6 +68,37 @@ it('says how far it is, then ready once, then what waits and what to type', asyn
   await end();
 });
 
+it('says at once what is not well, unless a proposal says it', async () => {
+  const { then, end } = setup();
+  const sick = serviceView('piha', 'agent-system', { health: 'missing' });
+  expect(await then(calm({ services: [sick] }))).toBe('starting\n■ piha/agent-system is missing\n');
+  await end();
+  const asked = setup();
+  expect(await asked.then(calm({ services: [sick], pending: [REDEPLOY] }))).not.toContain('■');
+  await asked.end();
+});
+
+it('many proposals at once are some and a number', async () => {
+  const { then, end, shown } = setup();
+  const pending = Array.from({ length: 30 }, (_, n) =>
+    actionView(`redeploy-piha-s${n}`, { ulid: `01KAG0000000000000000000${n + 10}` }),
+  );
+  const said = await then(calm({ pending }));
+  expect(said.match(/lab approve/g)).toHaveLength(6);
+  expect(said).toContain('  and 24 more: lab status\n  all of them: lab plan, then lab apply\n');
+  expect(shown).toHaveLength(6);
+  await end();
+});
+
+it('says once what keeps the hub from its work', async () => {
+  const { then, end } = setup();
+  await then(calm());
+  const problems = [{ at: '/root/events', message: 'nothing is proposed for now', severity: 'warning' as const }];
+  expect(await then(calm({ problems }))).toBe('▲ /root/events  warning: nothing is proposed for now\n');
+  expect(await then(calm({ problems }))).toBe('');
+  await end();
+});
+
 it('is quiet but for what is worth a line', async () => {
   const { then, end, face, said } = setup();
   await then(calm());

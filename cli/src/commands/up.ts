@@ -1,5 +1,7 @@
 /** `lab up`: the fleet on this machine, in the foreground. Watches the daemon's parent, and hands Ctrl-C on to it. */
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { holder } from '@lab/daemon/lock';
 import type { Supervision } from '@lab/daemon/parent';
 import { LabError } from '@lab/sdk/errors';
@@ -16,6 +18,7 @@ export async function run(context: Context): Promise<number> {
   const { launchDaemon } = await import('@lab/daemon/launch');
   const { settings, io } = context;
   const { home, root, repo, port } = settings;
+  refuseNoFleet(repo, root);
   return await up(context, (onLine) => launchDaemon({ home, root, repo, port, env: io.env, clock: io.clock, onLine }));
 }
 
@@ -55,6 +58,15 @@ export async function up(context: Context, launch: Launch): Promise<number> {
     undoHangup?.();
     await watching;
   }
+}
+
+/** A mistyped directory: said before anything is written there. Where a fleet once ran, a start tells what has become of it. */
+function refuseNoFleet(repo: string, root: string): void {
+  if (existsSync(join(repo, 'inventory')) || existsSync(root)) return;
+  throw new LabError('not_found', `there is no fleet in ${repo}`, {
+    at: repo,
+    hint: `name another (LAB_REPO=DIR ./lab up), or write one there: lab new ${repo}`,
+  });
 }
 
 /** While it starts there is no token, then no answer, then no readiness: each is just not yet. */
