@@ -107,6 +107,7 @@ export class Commands {
         'cancel',
         { outcome: { at: instant(clock.now()), reason: request.reason, by: caller.who } },
         who,
+        action.state,
       );
       this.#args.nudge();
       return cancelled;
@@ -138,7 +139,7 @@ export class Commands {
     const change = this.#personChange(verb, key, node, service, reason, caller);
     const who = whoOf(caller, reason);
     await this.#giveWay(key, who);
-    const proposed = await store.propose(change, who);
+    const proposed = await store.propose(change, who, { alone: true });
     const approved = await store.move(
       change.id,
       proposed.ulid,
@@ -254,6 +255,7 @@ export class Commands {
         'cancel',
         { outcome: { at: instant(clock.now()), reason: 'superseded', by: who.by } },
         who,
+        'pending',
       );
     }
   }

@@ -187,7 +187,7 @@ export class ControlLoop {
 
   async #propose(planned: PlannedChange): Promise<void> {
     const { mode: _mode, planHash: _hash, notBefore: _notBefore, ...change } = planned;
-    await unlessOvertaken(() => this.#args.store.propose(change, LAB));
+    await unlessOvertaken(() => this.#args.store.propose(change, LAB, { alone: true }));
   }
 
   /** A pending proposal whose policy says `auto` now, and whose change is still the planned one. */

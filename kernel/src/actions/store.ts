@@ -85,11 +85,17 @@ export class ActionStore {
   /** By id: moved by a person's hand, and not yet taken as approved, rejected or cancelled. */
   readonly #placed = new Map<string, Placed>();
   readonly #turns = new Turns();
+  /** Service to the id of its open action, from the moment in which that is being proposed. */
+  readonly #ofService = new Map<string, string>();
 
   private constructor(ports: StorePorts, loaded: Awaited<ReturnType<typeof loadActions>>) {
     this.#ports = ports;
     this.#open = new Map(loaded.open.map((action) => [action.id, action]));
     this.#past = new Map(loaded.past.map((action) => [`${action.id}@${action.ulid}`, action]));
+    for (const action of loaded.open) {
+      const key = serviceOf(action);
+      if (key !== undefined) this.#ofService.set(key, action.id);
+    }
   }
 
   static async open(ports: StorePorts): Promise<ActionStore> {
@@ -98,36 +104,47 @@ export class ActionStore {
     return store;
   }
 
-  /** A new proposal of a change, pending. `conflict` where one with its id is open. */
-  propose(change: Change, who: Who): Promise<StatedAction> {
+  /** A new proposal of a change, pending. `conflict` where one with its id is open; with `alone` also where another one of its service is. */
+  propose(change: Change, who: Who, { alone = false } = {}): Promise<StatedAction> {
     return this.#turns.take(change.id, async () => {
       const before = this.#open.get(change.id);
       if (before !== undefined) throw alreadyThere(before);
-      const { dir, clock, audit, ulid } = this.#ports;
-      const made: Action = {
-        ...change,
-        ulid: ulid(),
-        planHash: planHash(change),
-        createdAt: instant(clock.now()),
-      };
-      await audit.append(lineOf(made, 'propose', who));
-      await this.#create(pathOf(dir, 'pending', made), made);
-      const action: StatedAction = { ...made, state: 'pending' };
-      this.#open.set(action.id, action);
-      await this.#tell({ action, move: 'propose', from: null });
-      return action;
+      this.#claim(change, alone);
+      try {
+        return await this.#propose(change, who);
+      } catch (cause) {
+        this.#release(change);
+        throw cause;
+      }
     });
+  }
+
+  async #propose(change: Change, who: Who): Promise<StatedAction> {
+    const { dir, clock, audit, ulid } = this.#ports;
+    const made: Action = {
+      ...change,
+      ulid: ulid(),
+      planHash: planHash(change),
+      createdAt: instant(clock.now()),
+    };
+    await audit.append(lineOf(made, 'propose', who));
+    await this.#create(pathOf(dir, 'pending', made), made);
+    const action: StatedAction = { ...made, state: 'pending' };
+    this.#open.set(action.id, action);
+    await this.#tell({ action, move: 'propose', from: null });
+    return action;
   }
 
   /**
    * Moves one proposal, and resolves once that is durable. `not_found`; `stale` where the id is another proposal's today;
-   * `conflict` where the table has no such move from its state, with what it is and by whom.
+   * `conflict` where the table has no such move from its state, or it is not in the state `seen` in which it was looked at (a move may
+   * have come between the look and its turn), with what it is and by whom.
    */
-  move(id: string, ulid: string, move: Move, patch: Patch, who: Who): Promise<StatedAction> {
+  move(id: string, ulid: string, move: Move, patch: Patch, who: Who, seen?: ActionState): Promise<StatedAction> {
     return this.#turns.take(id, async () => {
       const before = this.#mustBe(id, ulid);
       const state = moveTo(before.state, move);
-      if (state === undefined) throw notFrom(before, move);
+      if (state === undefined || (seen !== undefined && seen !== before.state)) throw notFrom(before, move);
       mustCarry(id, state, patch);
       const { disk, dir, audit } = this.#ports;
       const { state: from, ...fields } = before;
@@ -153,8 +170,10 @@ export class ActionStore {
       this.#placed.delete(id);
       const action: StatedAction = { ...made, state };
       this.#open.delete(id);
-      if (TERMINAL.has(state)) this.#past.set(`${id}@${ulid}`, action);
-      else this.#open.set(id, action);
+      if (TERMINAL.has(state)) {
+        this.#past.set(`${id}@${ulid}`, action);
+        this.#release(action);
+      } else this.#open.set(id, action);
       await this.#tell({ action, move, from });
       await this.#prune();
       return action;
@@ -227,6 +246,23 @@ export class ActionStore {
     });
   }
 
+  /** Before anything is written, so that of two at the same instant one is first. */
+  #claim(change: Change, alone: boolean): void {
+    const key = serviceOf(change);
+    if (key === undefined) return;
+    const rival = this.#ofService.get(key);
+    const open = rival === undefined ? undefined : this.#open.get(rival);
+    if (alone && open !== undefined) throw alreadyThere(open);
+    if (alone && rival !== undefined)
+      throw new LabError('conflict', `${rival} is being proposed for ${key}`, { at: key, hint: 'see it: lab actions' });
+    this.#ofService.set(key, change.id);
+  }
+
+  #release(change: Pick<Change, 'id' | 'node' | 'service'>): void {
+    const key = serviceOf(change);
+    if (key !== undefined && this.#ofService.get(key) === change.id) this.#ofService.delete(key);
+  }
+
   #mustBe(id: string, ulid: string): StatedAction {
     const open = this.#open.get(id);
     if (open?.ulid === ulid) return open;
@@ -290,6 +326,10 @@ export class ActionStore {
       this.#past.delete(`${action.id}@${action.ulid}`);
     }
   }
+}
+
+function serviceOf({ node, service }: Pick<Change, 'node' | 'service'>): string | undefined {
+  return service === null ? undefined : `${node}/${service}`;
 }
 
 function lineOf(action: Action, what: string, who: Who): Parameters<Audit['append']>[0] {
