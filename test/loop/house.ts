@@ -31,6 +31,12 @@ export class Lab implements AsyncDisposable {
     this.#life = await Life.begin(this.outside, this.disk, this.fleet.dir);
   }
 
+  /** All of it is stopped in order, as Ctrl-C does. */
+  async stopAll(): Promise<void> {
+    await this.life.daemon.stop({ services: true });
+    this.#life = undefined;
+  }
+
   /** The daemon ends; services live on. */
   async end(): Promise<void> {
     await this.#life?.end();

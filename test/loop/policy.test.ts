@@ -57,3 +57,18 @@ it('what fails is tried again after a backoff that doubles, and says how often i
   expect(waiting?.why.text).toContain('failed 5 times');
   expect(lab.action('redeploy-piha-bridge')?.state, 'it disturbs no other').toBe('completed');
 });
+
+it('a run that an orderly stop cut off, whose instance another took the place of, ends at the next start at once', async () => {
+  await using lab = await Lab.start(policy('change: auto, heal: ask'));
+  const unhealthy =
+    'process: { command: [node, broker.mjs], healthcheck: { command: [check], interval: 5, retries: 1 } }\n';
+  await lab.edit({ 'services/broker/service.yaml': unhealthy });
+  await lab.until(() => lab.action(REDEPLOY)?.state === 'running', 'it waits for its confirmation');
+  const { ulid } = lab.action(REDEPLOY) ?? {};
+  await lab.stopAll();
+  await lab.begin();
+  await lab.pass(4_000);
+  const ended = (await lab.plane.actions(['failed'])).find((one) => one.ulid === ulid);
+  expect(ended?.outcome?.reason).toBe('interrupted');
+  expect(lab.instance('piha', 'broker'), 'what was approved is kept').toBeDefined();
+});

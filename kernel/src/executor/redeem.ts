@@ -47,6 +47,7 @@ const LET_GO_MS = 10_000;
 /** A confirmation that a crash cut off gets at least so long. */
 const VERIFY_AGAIN_MS = 5_000;
 const DIAGNOSE_MS = 10_000;
+const REPLACED = 'it was cut off before its instance was confirmed, and another one has taken its place';
 const DIAGNOSIS_CHARS = 16_000;
 
 type WithGrant = RunRecord & { readonly grant: Grant };
@@ -82,7 +83,8 @@ export class Redemption {
 
   /** What an earlier life left. `valid` says why the grant may not be used any more, if so. */
   async resume(valid: () => string | undefined): Promise<void> {
-    if (this.#record.phase === 'executed') return this.#verify();
+    if (this.#record.phase === 'executed')
+      return (await this.#replaced()) ? this.#fail('interrupted', REPLACED) : this.#verify();
     if (this.#record.phase !== 'intended') return;
     const { run, grant } = this.#record;
     const trace = await this.#applier.trace(grant.change, run);
@@ -98,6 +100,14 @@ export class Redemption {
     // Nothing of it has begun. The record may be one that an earlier life could not sync.
     await this.#ports.book.save(this.#record);
     await this.begin();
+  }
+
+  /** Another instance lives where this run made one (it was stopped in order, and kept by a new one): nothing can confirm it any more. */
+  async #replaced(): Promise<boolean> {
+    const { grant, instance = null, verify } = this.#record;
+    if (verify !== 'health') return false;
+    const lives = await this.#applier.preimage(grant.change);
+    return lives !== null && lives !== instance;
   }
 
   async #apply(grant: Grant): Promise<void> {
