@@ -244,7 +244,7 @@ describe('a run that fails', () => {
     await runner.offer([grantFor(ULID)], []);
     await runner.idle();
     expect(node.said('action_run_failed')).toMatchObject([
-      { reason: 'failed', diagnosis: 'no such image\nlast line: boom' },
+      { reason: 'failed: no such image', diagnosis: 'no such image\nlast line: boom' },
     ]);
   });
 

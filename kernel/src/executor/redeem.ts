@@ -128,7 +128,7 @@ export class Redemption {
       if (this.#stopped !== undefined) return this.#fail('cancelled');
       if (tooLate.signal.aborted)
         return this.#fail('timeout', `it did not end within ${grant.timeoutMs / 1_000} s: ${messageOf(cause)}`);
-      return this.#fail('failed', messageOf(cause));
+      return this.#fail(`failed: ${firstLine(messageOf(cause))}`, messageOf(cause));
     } finally {
       timer.cancel();
     }
@@ -226,4 +226,9 @@ export class Redemption {
     const { service } = this.#record.grant.change;
     await this.#ports.emit({ type, ...(service === null ? {} : { service }), data });
   }
+}
+
+/** The whole of it is in the diagnosis. */
+function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').slice(0, 200);
 }
