@@ -147,8 +147,8 @@ function checkPositionals(command: Grammar, given: readonly string[]): void {
   const hint = `see lab help ${command.name}`;
   for (const [at, positional] of command.positionals.entries()) {
     const value = given[at];
-    if (value !== undefined) chosen(value, positional.choices, positional.name);
-    else if (positional.optional !== true)
+    if (value) chosen(value, positional.choices, positional.name);
+    else if (value === '' || positional.optional !== true)
       throw new LabError('usage', `lab ${command.name} needs ${positional.name}`, { hint });
   }
   const extra = command.positionals.at(-1)?.many === true ? undefined : given[command.positionals.length];

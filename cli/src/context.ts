@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Args } from './args.ts';
 import { Hub } from './hub/client.ts';
 import { Seen } from './seen.ts';
-import { type Settings, settingsFrom } from './settings.ts';
+import { listening, type Settings, settingsFrom } from './settings.ts';
 import type { Io } from './terminal/io.ts';
 import { type Style, styleFor } from './terminal/style.ts';
 import type { Drawing } from './terminal/table.ts';
@@ -38,10 +38,12 @@ export function contextFrom(io: Io, args: Args): Context {
     settings,
     hub: new Hub({
       url: settings.url,
-      token: settings.token(),
+      get token() {
+        return settings.token();
+      },
       who,
       drawn: output === 'table',
-      holder: async () => (await import('@lab/daemon/lock')).holder(settings.hubRoot),
+      holder: () => holderOf(settings),
     }),
     output,
     drawing: { style: styleFor(env, io.outTerminal, refused), columns: io.columns },
@@ -49,6 +51,13 @@ export function contextFrom(io: Io, args: Args): Context {
     seen: new Seen(settings.hubRoot, env),
     nowMs: io.clock.now(),
   };
+}
+
+/** The daemon of this root, unless what was asked for is the address of another one. */
+async function holderOf({ hubRoot, url }: Settings): Promise<number | undefined> {
+  const pid = await (await import('@lab/daemon/lock')).holder(hubRoot);
+  const noted = listening(hubRoot);
+  return noted !== undefined && noted.pid === pid && noted.url !== url ? undefined : pid;
 }
 
 /** Data as it was asked for: `draw` makes the table. */

@@ -28,6 +28,7 @@ import {
   type PluginView,
   type RuntimeKind,
   type StatedAction,
+  serviceKey,
 } from '@lab/sdk';
 import { ulid } from 'ulid';
 import { BundleArchive } from './bundle-archive.ts';
@@ -250,6 +251,12 @@ export async function openHub(options: HubOptions): Promise<Hub> {
         throw new LabError('unreachable', `the logs of ${node} cannot be read from here`, {
           at: node,
           hint: 'see lab nodes',
+        });
+      const key = serviceKey(node, service);
+      if (!fleet().services.has(key) && !observer.world.rows('health', 'service').has(key))
+        throw new LabError('not_found', `there is no service ${key}`, {
+          at: key,
+          hint: 'see what there is: lab services',
         });
       return edge.logs(service, { tail, follow, signal });
     },

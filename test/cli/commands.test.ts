@@ -9,6 +9,7 @@ import { COMMANDS } from '@lab/cli/commands';
 import { STATES } from '@lab/cli/commands/actions';
 import { Hub } from '@lab/cli/hub/client';
 import { followEvents } from '@lab/cli/hub/event-source';
+import { holdRoot } from '@lab/daemon/lock';
 import {
   ACTION_STATES,
   actionViewSchema,
@@ -162,6 +163,41 @@ describe('as a process', () => {
       err: `error: there is no fleet in ${repo}\n  name another (LAB_REPO=DIR ./lab up), or write one there: lab new ${repo}\n`,
     });
     expect(existsSync(repo)).toBe(false);
+  });
+
+  it('a root without a token says where one is', async () => {
+    await using hub = await FakeHub.start();
+    const { code, err } = await spawned(['status'], { LAB_URL: hub.url, LAB_ROOT: '/nonexistent' });
+    expect(code).toBe(4);
+    expect(err).toContain(`error: no token for the hub at ${hub.url} was found\n`);
+    expect(err).toContain('LAB_TOKEN');
+  });
+
+  it('the daemon of this root is not blamed for another address', async () => {
+    await using hub = await FakeHub.start();
+    const held = await holdRoot(hub.root);
+    writeFileSync(join(hub.root, 'state/hub.json'), JSON.stringify({ url: hub.url, pid: process.pid }));
+    const other = await hub.lab(['status'], { env: { LAB_URL: 'http://127.0.0.1:9' } });
+    expect(other.err).toContain('no hub answers at http://127.0.0.1:9');
+    await held.release();
+  });
+
+  it('what matches nothing is not taken for an empty fleet', async () => {
+    await using hub = await FakeHub.start();
+    hub.plane.fleet.nodes = [];
+    expect((await hub.lab(['nodes', 'site=nowhere'])).out).toBe('no node matches\n');
+    expect((await hub.lab(['nodes'])).out).toContain('inventory/topology.yaml');
+    hub.plane.fleet.services = [];
+    expect((await hub.lab(['services', 'site=nowhere'])).out).toBe('no service matches\n');
+    expect(await hub.lab(['show', ''])).toMatchObject({ code: 2, err: expect.stringContaining('lab show needs NAME') });
+  });
+
+  it('there is no replay of what is to come', async () => {
+    await using hub = await FakeHub.start();
+    expect(await hub.lab(['replay', '--until', '2999-01-01'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('still to come'),
+    });
   });
 
   it('a stranger on the port is no hub', async () => {

@@ -154,3 +154,9 @@ it('by policy a service is healed three times an hour; then it asks, and says th
   expect(lab.action(RESTART)?.change.why.text).toMatch(/healed 3 times by itself in an hour.*; flapping: 4 proposals/);
   expect(lab.action(RESTART)?.state).toBe('pending');
 });
+
+it('the log of a service that is not there is refused, not empty', async () => {
+  await using lab = await Lab.start(ASK);
+  const asked = () => lab.plane.logs('piha', 'broken', { tail: 1, follow: false }, new AbortController().signal);
+  expect(asked).toThrow('there is no service piha/broken');
+});

@@ -1,5 +1,5 @@
 /** The plan as people read it: every open proposal with its exact preview, and what waits. */
-import { type Bundle, instant, type PlanView, type StatedAction } from '@lab/sdk';
+import { type Bundle, instant, type PlanView, type StatedAction, type WaitingView } from '@lab/sdk';
 import { actionView } from './actions.ts';
 import type { ViewInput } from './input.ts';
 import { previewOf } from './preview.ts';
@@ -9,7 +9,7 @@ export type BundleOf = (digest: string | null) => Promise<Bundle | undefined>;
 export async function planView(
   input: ViewInput,
   bundleOf: BundleOf,
-  wanted: (action: StatedAction) => boolean = () => true,
+  wanted: (about: Pick<WaitingView, 'node' | 'service' | 'id'>) => boolean = () => true,
 ): Promise<PlanView> {
   const open = input.actions.filter(
     (action) =>
@@ -22,17 +22,18 @@ export async function planView(
       files: previewOf(await bundleOf(action.from), await bundleOf(action.to)),
     });
   const count = (is: (action: StatedAction) => boolean): number => open.filter(is).length;
+  const waiting = input.waiting.filter(wanted);
   return {
     revision: input.fleet.revision,
     at: instant(input.now),
     items,
-    waiting: [...input.waiting],
+    waiting,
     summary: {
       change: count((action) => action.class === 'change' && action.from !== null),
       add: count((action) => action.class === 'change' && action.from === null),
       remove: count((action) => action.class === 'remove'),
       heal: count((action) => action.class === 'heal'),
-      waits: input.waiting.length,
+      waits: waiting.length,
     },
     problems: [...input.problems],
   };

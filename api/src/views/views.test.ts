@@ -241,11 +241,12 @@ describe('the plan as people see it', () => {
     expect(view.items[0]?.files).toContainEqual({ path: 'broker.mjs', kind: 'add' });
     expect(view.items[2]?.files).toEqual([]);
     const some = await planView(
-      at.input(),
+      at.input({ waiting }),
       async () => undefined,
       ({ id }) => id === 'two',
     );
     expect(some.items).toHaveLength(1);
+    expect([some.waiting, some.summary.waits], 'what was not asked for does not wait here').toEqual([[], 0]);
   });
 });
 

@@ -102,7 +102,8 @@ export class Hub {
       request.end(body);
     });
     if ((response.statusCode ?? 0) < 400) return response;
-    throw problemFrom(await textOf(response), response.statusCode ?? 0, url);
+    const problem = problemFrom(await textOf(response), response.statusCode ?? 0, url);
+    throw token === undefined && problem.code === 'unauthenticated' ? noToken(url, problem) : problem;
   }
 
   async #orStarting(cause: unknown): Promise<unknown> {
@@ -126,6 +127,13 @@ export class Hub {
       },
     );
   }
+}
+
+function noToken(url: string, cause: LabError): LabError {
+  return new LabError('unauthenticated', `no token for the hub at ${url} was found`, {
+    cause,
+    hint: 'it is in the runtime root of that hub: name its fleet (LAB_REPO) or root (LAB_ROOT), or set LAB_TOKEN',
+  });
 }
 
 function queryText(query: Query): string {
