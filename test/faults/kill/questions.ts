@@ -92,6 +92,8 @@ export function repeated(machine: Machine, ledger: Ledger): string[] {
     return between.some(({ ulid }) => {
       const action = classes.get(ulid);
       if (action?.cls !== 'heal') return action !== undefined;
+      // Its provider brought it back between the approval and the run: what a person approved is not taken back.
+      if (service === ALWAYS && action.at <= life.at) return true;
       return ledger.sickened.some((sick) => sick.service === service && sick.at <= action.at);
     });
   }
