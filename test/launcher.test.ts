@@ -262,6 +262,16 @@ describe('an install', () => {
     );
   });
 
+  it('that brings no Node because there is no network says that, though npm calls it done', () => {
+    lab.node('20.0.0');
+    const log = `for a; do case $a in --logs-dir=*) echo 'GET failed with ECONNREFUSED' >"\${a#*=}/x.log" ;; esac; done`;
+    lab.script(join(lab.bin, 'npm'), `${log}; mkdir -p node_modules; touch node_modules/.package-lock.json`);
+    const { err, code } = lab.run();
+    expect(code).toBe(1);
+    expect(err).toContain('error: npm could not reach its registry\n  check the network');
+    expect(existsSync(join(lab.dir, '.lab'))).toBe(false);
+  });
+
   it('is done by one of two that start at once; the other waits and then finds it done', async () => {
     lab.npm('sleep 0.3');
     const both = [lab.start(), lab.start()];
