@@ -5,7 +5,7 @@ import type { Args } from '../args.ts';
 import { type Context, print } from '../context.ts';
 import { count, short } from '../faces/words.ts';
 import { table } from '../terminal/table.ts';
-import { timeOfDay } from '../terminal/when.ts';
+import { timeOfDay, zone } from '../terminal/when.ts';
 
 export async function run(context: Context, args: Args): Promise<number> {
   return args.positionals[0] === 'verify' ? await verify(context) : await list(context, args.count('limit', 50));
@@ -29,7 +29,7 @@ async function list(context: Context, limit: number): Promise<number> {
       : table(
           [
             { head: 'N' },
-            { head: 'TIME' },
+            { head: `TIME${zone(context.nowMs)}` },
             { head: 'WHO' },
             { head: 'WHAT' },
             { head: 'ON', shrinksTo: 16 },

@@ -89,7 +89,7 @@ function stat(path: string): Stats | undefined {
 function draw({ checks, settings }: DoctorView, { drawing }: Context): string {
   const rows = checks.map(({ what, state, text, hint = '' }) => [shaped(STATES[state], what), text, hint]);
   const found = table(
-    [{ head: 'CHECK' }, { head: 'FOUND', shrinksTo: 20 }, { head: 'WHAT TO DO', shrinksTo: 20 }],
+    [{ head: 'CHECK' }, { head: 'FOUND', shrinksTo: 20 }, { head: 'WHAT TO DO', below: true }],
     rows,
     drawing,
   );

@@ -6,7 +6,7 @@ import { type Context, print } from '../context.ts';
 import { servicesTable } from '../faces/services-face.ts';
 import { actionState, type Face, shaped, short } from '../faces/words.ts';
 import { table } from '../terminal/table.ts';
-import { age, parseInstant, timeOfDay } from '../terminal/when.ts';
+import { age, parseInstant, timeOfDay, zone } from '../terminal/when.ts';
 
 export async function run(context: Context, args: Args): Promise<number> {
   const asked = args.value('until');
@@ -25,7 +25,7 @@ export async function run(context: Context, args: Args): Promise<number> {
 
 function draw(world: ReplayView, face: Face, nowMs: number): string {
   const silent = world.nodes.filter((node) => node.silent).map((node) => node.name);
-  const head = `the world at ${timeOfDay(world.until, nowMs)}, event ${world.ord}, ${short(world.worldHash)}${silent.length === 0 ? '' : `; silent: ${silent.join(', ')}`}`;
+  const head = `the world at ${timeOfDay(world.until, nowMs)}${zone(nowMs)}, event ${world.ord}, ${short(world.worldHash)}${silent.length === 0 ? '' : `; silent: ${silent.join(', ')}`}`;
   const parts = [world.ord === 0 ? `${head}: nothing was recorded yet\n` : `${head}\n`];
   if (world.ord === 0) return parts.join('');
   if (world.services.length > 0) parts.push(servicesTable(world.services, face));
@@ -35,7 +35,7 @@ function draw(world: ReplayView, face: Face, nowMs: number): string {
       shaped(actionState(state), state),
       age(createdAt, face.nowMs),
     ]);
-    parts.push(table([{ head: 'ACTION', shrinksTo: 24 }, { head: 'STATE' }, { head: 'AGE' }], rows, face));
+    parts.push(table([{ head: 'ACTION' }, { head: 'STATE' }, { head: 'AGE' }], rows, face));
   }
   return parts.join('\n');
 }

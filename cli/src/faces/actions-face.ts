@@ -6,7 +6,7 @@ import { actionState, type Face, fromTo, hints, shaped, short } from './words.ts
 
 export function pendingTable(pending: readonly ActionView[], face: Face): string {
   return table(
-    [{ head: 'PENDING', shrinksTo: 24 }, { head: 'RISK' }, { head: 'CLASS' }, { head: 'WHY', shrinksTo: 24 }],
+    [{ head: 'PENDING' }, { head: 'RISK' }, { head: 'CLASS' }, { head: 'WHY', below: true }],
     pending.map((action) => [action.id, action.risk, action.class, action.why.text]),
     face,
   );
@@ -22,12 +22,12 @@ export function actionsFace(actions: readonly ActionView[], why: boolean, face: 
 function actionsTable(actions: readonly ActionView[], face: Face): string {
   return table(
     [
-      { head: 'ACTION', shrinksTo: 24 },
+      { head: 'ACTION' },
       { head: 'STATE' },
       { head: 'RISK' },
       { head: 'CLASS' },
       { head: 'AGE' },
-      { head: 'WHY', shrinksTo: 24 },
+      { head: 'WHY', below: true },
     ],
     actions.map((action) => [
       action.id,

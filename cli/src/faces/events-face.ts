@@ -2,7 +2,7 @@
 import type { EventView } from '@lab/sdk/views/views';
 import type { Tone } from '../terminal/style.ts';
 import { table } from '../terminal/table.ts';
-import { timeOfDay } from '../terminal/when.ts';
+import { timeOfDay, zone } from '../terminal/when.ts';
 import { truncate } from '../terminal/width.ts';
 import { type Face, short } from './words.ts';
 
@@ -14,7 +14,12 @@ export function eventsFace(events: readonly EventView[], face: Face): string {
 
 export function eventsTable(events: readonly EventView[], face: Face): string {
   return table(
-    [{ head: 'TIME' }, { head: 'WHERE', shrinksTo: 14 }, { head: 'EVENT' }, { head: 'SAYS', shrinksTo: 16 }],
+    [
+      { head: `TIME${zone(face.nowMs)}` },
+      { head: 'WHERE', shrinksTo: 14 },
+      { head: 'EVENT' },
+      { head: 'SAYS', shrinksTo: 16 },
+    ],
     events.map((event) => {
       const tone = TONES[event.severity];
       return [

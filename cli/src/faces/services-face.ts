@@ -12,13 +12,13 @@ export function servicesFace(services: readonly ServiceView[], face: Face): stri
 export function servicesTable(services: readonly ServiceView[], face: Face): string {
   return table(
     [
-      { head: 'SERVICE', shrinksTo: 20 },
+      { head: 'SERVICE' },
       { head: 'HEALTH' },
       { head: 'SINCE' },
       { head: 'INSTANCE', shrinksTo: 10 },
       { head: 'PORTS', shrinksTo: 10 },
       { head: 'DIGEST' },
-      { head: 'REMARKS', shrinksTo: 16 },
+      { head: 'REMARKS', below: true },
     ],
     services.map((service) => [
       `${service.node}/${service.name}`,

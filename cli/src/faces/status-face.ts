@@ -103,28 +103,37 @@ export function problemLine({ at, message, severity }: ProblemView): string {
   return `${at}  ${severity === 'warning' ? 'warning: ' : ''}${message}`;
 }
 
+/** Columns in which a whole row of pillars has room. */
+const ROOMY = 96;
+
 export function nodesTable(nodes: readonly NodeView[], face: Face): string {
+  // What nobody reported leaves its room to what somebody did.
+  const narrow = face.columns !== undefined && face.columns < ROOMY;
+  const said = (state: Pillar['state'], text: string): Cell =>
+    narrow && state === 'unknown'
+      ? { ...shaped(state, ''), text: shaped(state, '').text.trimEnd() }
+      : shaped(state, text);
   return table(
     [
       { head: 'NODE' },
       { head: '' },
       { head: 'SYNC', shrinksTo: 8 },
       { head: 'CONFIG', shrinksTo: 8 },
-      { head: 'HEALTH', shrinksTo: 10 },
+      { head: 'HEALTH', shrinksTo: 13 },
       { head: 'IDENTITY', shrinksTo: 8 },
-      { head: 'LAST WORD' },
+      { head: 'LAST WORD', shrinksTo: 9 },
     ],
     nodes.map((node) => {
       const word = age(node.lastWordAt, face.nowMs);
       // In place of a stale text its age; health keeps its text, which says what was known.
-      const dated = ({ state, text }: Pillar): Cell => shaped(state, state === 'stale' ? word : text);
+      const dated = ({ state, text }: Pillar): Cell => said(state, state === 'stale' ? word : text);
       return [
         node.name,
         { text: remark(node), tone: 'soft' as const },
         dated(node.sync),
         dated(node.config),
         shaped(node.health.state, node.health.text),
-        shaped(node.identity.state, node.identity.text),
+        said(node.identity.state, node.identity.text),
         node.state === 'no_provider' ? { text: `no plugin for ${node.provider}`, tone: 'stale' as const } : word,
       ];
     }),
@@ -142,11 +151,7 @@ function remark(node: NodeView): string {
 
 function waitingTable(waiting: readonly WaitingView[], face: Face): string {
   return table(
-    [
-      { head: 'WAITING', shrinksTo: 12 },
-      { head: 'WHY', shrinksTo: 20 },
-      { head: 'FOR', shrinksTo: 12 },
-    ],
+    [{ head: 'WAITING' }, { head: 'WHY', below: true }, { head: 'FOR', shrinksTo: 12 }],
     waiting.map(({ node, service, why }) => [
       service === null ? node : `${node}/${service}`,
       why.text,

@@ -1,6 +1,9 @@
-/** Tables: columns as wide as what is in them; on a narrow terminal the columns that may give way are cut, widest first. */
+/**
+ * Tables: columns as wide as what is in them. Where that is more than a narrow terminal has, sentences go below their rows, and
+ * then the columns that may give way are cut, widest first.
+ */
 import { noStyle, type Style, type Tone } from './style.ts';
-import { displayWidth, padEnd, printable, truncate } from './width.ts';
+import { displayWidth, padEnd, printable, truncate, wrapped } from './width.ts';
 
 export interface Cell {
   readonly text: string;
@@ -11,6 +14,8 @@ export interface Column {
   readonly head: string;
   /** May be cut down to so many columns. */
   readonly shrinksTo?: number;
+  /** Where the table is too wide, on lines of its own below its row, whole. */
+  readonly below?: boolean;
 }
 
 export interface Drawing {
@@ -33,6 +38,18 @@ export function table(
   const widths = columns.map((column, at) =>
     Math.max(displayWidth(column.head), ...cells.map((row) => displayWidth(row[at]?.text ?? ''))),
   );
+  if (limit !== undefined && widthOf(widths) > limit && columns.some(({ below }) => below)) {
+    const beside = <T>(row: readonly T[]): T[] => row.filter((_, at) => columns[at]?.below !== true);
+    const rest = table(beside(columns), cells.map(beside), { style, columns: limit }).trimEnd().split('\n');
+    const under = cells.map((row) => row.filter((cell, at) => columns[at]?.below && cell.text !== ''));
+    const lines = rest.flatMap((text, at) => [
+      text,
+      ...(under[at - 1] ?? []).flatMap((cell) =>
+        wrapped(cell.text, limit - GAP).map((part) => ' '.repeat(GAP) + style(cell.tone, part)),
+      ),
+    ]);
+    return `${lines.join('\n')}\n`;
+  }
   if (limit !== undefined) shrink(widths, columns, limit);
   const line = (row: readonly Cell[]): string =>
     row
@@ -48,9 +65,12 @@ export function table(
   return `${[head, ...cells.map(line)].join('\n')}\n`;
 }
 
+function widthOf(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1));
+}
+
 function shrink(widths: number[], columns: readonly Column[], limit: number): void {
-  const total = (): number => widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1));
-  for (let over = total() - limit; over > 0; over--) {
+  for (let over = widthOf(widths) - limit; over > 0; over--) {
     let widest = -1;
     for (const [at, { shrinksTo }] of columns.entries()) {
       const width = widths[at] ?? 0;

@@ -5,11 +5,26 @@ import { cleaned } from '../hub/cleaned.ts';
 import { nearest } from './nearest.ts';
 import { colours } from './style.ts';
 import { plainDrawing, table } from './table.ts';
-import { age, clockTime, duration, parseDuration, parseInstant } from './when.ts';
+import { age, clockTime, duration, parseDuration, parseInstant, zone } from './when.ts';
 import { displayWidth, padEnd, truncate } from './width.ts';
 import { toYaml } from './yaml.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 14, 2, 11);
+
+it.each([
+  ['UTC', ''],
+  ['America/New_York', ' (UTC-5)'],
+  ['Asia/Kolkata', ' (UTC+5:30)'],
+])('times of %s say their zone where it is not UTC', (name, said) => {
+  const before = process.env.TZ;
+  process.env.TZ = name;
+  try {
+    expect(zone(NOW)).toBe(said);
+  } finally {
+    if (before === undefined) delete process.env.TZ;
+    else process.env.TZ = before;
+  }
+});
 
 describe('width', () => {
   it.each([
@@ -48,6 +63,25 @@ describe('a table', () => {
     expect(table(columns, rows, plainDrawing)).toBe(
       'NAME                N   WHY\na-rather-long-name  1   because of something that takes a while to say\n名前                22  short\n',
     );
+  });
+
+  it('puts a sentence whole below its row where there is no room beside it', () => {
+    const telling = columns.map((column) =>
+      column.head === 'WHY' ? { head: 'WHY', below: true } : { head: column.head },
+    );
+    expect(table(telling, [...rows, ['bare', '3', '']], { ...plainDrawing, columns: 30 })).toBe(
+      [
+        'NAME                N',
+        'a-rather-long-name  1',
+        '  because of something that',
+        '  takes a while to say',
+        '名前                22',
+        '  short',
+        'bare                3',
+        '',
+      ].join('\n'),
+    );
+    expect(table(telling, rows, { ...plainDrawing, columns: 80 })).toBe(table(columns, rows, plainDrawing));
   });
 
   it('gives way on a narrow terminal, down to what its columns say', () => {

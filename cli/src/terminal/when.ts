@@ -36,6 +36,15 @@ export function timeOfDay(at: string, nowMs: number): string {
   return `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())} ${time}`;
 }
 
+/** ` (UTC+1)` beside a local time, where that is not UTC: what the hub says, and the logs, are in UTC. */
+export function zone(nowMs: number): string {
+  const minutes = -new Date(nowMs).getTimezoneOffset();
+  if (minutes === 0) return '';
+  const hours = Math.floor(Math.abs(minutes) / 60);
+  const rest = Math.abs(minutes) % 60;
+  return ` (UTC${minutes < 0 ? '-' : '+'}${hours}${rest === 0 ? '' : `:${two(rest)}`})`;
+}
+
 function midnight(date: Date): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 }

@@ -61,6 +61,20 @@ export function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }
 
+/** Lines of at most `width` columns, broken between words; a longer word stays whole. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && displayWidth(longer) > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
+}
+
 /** On one line: what a table could not hold becomes a space or a dot. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => (control === '\t' || control === '\n' ? ' ' : '·'));
