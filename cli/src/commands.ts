@@ -6,7 +6,7 @@ import type { Grammar, Option, Positional } from './args.ts';
 import type { Command } from './context.ts';
 
 /** What a shell completes a positional with. */
-export type Completes = 'action' | 'service' | 'thing' | 'directory';
+export type Completes = 'command' | 'action' | 'service' | 'thing' | 'directory';
 
 export interface CommandRow extends Grammar {
   readonly summary: string;
@@ -318,7 +318,7 @@ const REST: readonly CommandRow[] = [
   {
     name: 'help',
     summary: 'help on a command',
-    positionals: [{ name: 'COMMAND', optional: true }],
+    positionals: [{ name: 'COMMAND', optional: true, completes: 'command' }],
     options: [],
     examples: [['lab help approve', '']],
     load: () => import('./commands/help.ts'),

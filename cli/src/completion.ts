@@ -14,31 +14,47 @@ function words(command: CommandRow, globals: readonly Option[]): string {
 }
 
 /** What stands for the first positional: fixed words, or a question to the hub. */
-function firstWords(command: CommandRow): string {
+function firstWords(command: CommandRow, commands: readonly CommandRow[]): string {
   const [first] = command.positionals;
   if (first?.choices !== undefined) return first.choices.join(' ');
-  return first?.completes === undefined || first.completes === 'directory'
-    ? ''
+  if (first?.completes === undefined || first.completes === 'directory') return '';
+  return first.completes === 'command'
+    ? commands.map(({ name }) => name).join(' ')
     : `$(lab completion --names ${first.completes} 2>/dev/null)`;
 }
 
+/** What follows an option: its choices, a directory, or nothing where it is free text. */
+function bashValues(options: readonly Option[]): string {
+  const taking = options.filter(({ value }) => value !== undefined);
+  if (taking.length === 0) return '';
+  const cases = taking.map(({ name, short, value, choices }) => {
+    const words = value === 'DIR' ? '-d' : `-W "${choices?.join(' ') ?? ''}"`;
+    return `${short === undefined ? '' : `-${short}|`}--${name}) COMPREPLY=($(compgen ${words} -- "$current")); return ;;`;
+  });
+  return ['    case "$before" in', ...cases.map((line) => `      ${line}`), '    esac', ''].join('\n');
+}
+
 function bash(commands: readonly CommandRow[], globals: readonly Option[]): string {
-  const cases = commands.map(
-    (command) => `    ${command.name}) words="${words(command, globals)}"; names="${firstWords(command)}" ;;`,
-  );
+  const cases = commands.map((command) => {
+    const names =
+      command.positionals[0]?.completes === 'directory'
+        ? '$(compgen -d -- "$current")'
+        : firstWords(command, commands).replace('$(lab ', '$("$1" ');
+    return `  ${command.name})\n${bashValues(command.options)}    words="${words(command, globals)}"; names="${names}" ;;`;
+  });
   return `# lab completion bash > /etc/bash_completion.d/lab
 _lab() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" words="" names=""
+  local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD - 1]}" words="" names=""
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${commands.map((command) => command.name).join(' ')}" -- "$current"))
     return
   fi
-  case "\${COMP_WORDS[1]}" in
+${bashValues(globals)}  case "\${COMP_WORDS[1]}" in
 ${cases.join('\n')}
   esac
   case "$current" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
-    *) if [ -n "$names" ]; then COMPREPLY=($(compgen -W "$names" -- "$current")); else COMPREPLY=($(compgen -f -- "$current")); fi ;;
+    *) COMPREPLY=($(compgen -W "$names" -- "$current")) ;;
   esac
 }
 complete -F _lab lab
@@ -53,7 +69,7 @@ function zsh(commands: readonly CommandRow[], globals: readonly Option[]): strin
   const rows = commands.map((command) => `    '${command.name}:${quoted(command.summary)}'`);
   const cases = commands.map(
     (command) =>
-      `    ${command.name}) compadd -- ${firstWords(command)}; [[ $PREFIX == -* ]] && compadd -- ${words(command, globals)} ;;`,
+      `    ${command.name}) compadd -- ${firstWords(command, commands)}; [[ $PREFIX == -* ]] && compadd -- ${words(command, globals)} ;;`,
   );
   return `#compdef lab
 # lab completion zsh > "\${fpath[1]}/_lab"
@@ -78,7 +94,7 @@ function fish(commands: readonly CommandRow[], globals: readonly Option[]): stri
   for (const command of commands) {
     const on = `__fish_seen_subcommand_from ${command.name}`;
     lines.push(`complete -c lab -n __fish_use_subcommand -a ${command.name} -d '${quoted(command.summary)}'`);
-    const first = firstWords(command).replace(/^\$\((.*) 2>\/dev\/null\)$/, '($1 2>/dev/null)');
+    const first = firstWords(command, commands).replace(/^\$\((.*) 2>\/dev\/null\)$/, '($1 2>/dev/null)');
     if (first !== '') lines.push(`complete -c lab -n '${on}' -a '${first}'`);
     for (const option of command.options) lines.push(`complete -c lab -n '${on}' ${fishOption(option)}`);
   }
