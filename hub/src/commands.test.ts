@@ -156,6 +156,14 @@ describe('commands', () => {
       expect(hold()).toBeUndefined();
     });
 
+    it('a start leaves alone what runs and is not held', async () => {
+      await expect(commands.person('start', 'piha', 'broker', 'again', CALLER)).rejects.toMatchObject({
+        code: 'conflict',
+        message: 'piha/broker runs already',
+      });
+      expect(house.store.open()).toEqual([]);
+    });
+
     it('starts nothing that was never approved', async () => {
       await expect(commands.person('start', 'piha', 'bridge', 'go', CALLER)).rejects.toMatchObject({
         code: 'conflict',

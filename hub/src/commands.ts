@@ -15,6 +15,7 @@ import {
   type Clock,
   type Fact,
   type Fleet,
+  type HoldRow,
   instant,
   LabError,
   type ServiceKey,
@@ -218,6 +219,9 @@ export class Commands {
         at: key,
         hint: 'see lab plan, then lab apply',
       });
+    const held = world().rows<HoldRow>('control', 'hold').has(key);
+    if (verb === 'start' && row?.state === 'running' && !held)
+      throw new LabError('conflict', `${key} runs already`, { at: key, hint: `a new life of it: lab restart ${key}` });
     const running = row?.digest ?? null;
     return {
       id: `${verb}-${node}-${service}`,
