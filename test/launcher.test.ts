@@ -262,6 +262,21 @@ describe('an install', () => {
     );
   });
 
+  it('that is told to stop stops at once, with its npm', async () => {
+    lab.npm('echo $$ >npm.pid; mkdir -p node_modules/half; exec sleep 60');
+    const child = lab.start();
+    const ended = once(child, 'close');
+    const npm = join(lab.dir, 'npm.pid');
+    while (!existsSync(npm) || readFileSync(npm, 'utf8') === '')
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    child.kill('SIGINT');
+    expect(await ended).toEqual([130, null]);
+    expect(existsSync(`/proc/${readFileSync(npm, 'utf8').trim()}`)).toBe(false);
+    expect(existsSync(join(lab.dir, '.lab'))).toBe(false);
+    lab.npm();
+    expect(lab.run().code).toBe(0);
+  });
+
   it('that brings no Node because there is no network says that, though npm calls it done', () => {
     lab.node('20.0.0');
     const log = `for a; do case $a in --logs-dir=*) echo 'GET failed with ECONNREFUSED' >"\${a#*=}/x.log" ;; esac; done`;
