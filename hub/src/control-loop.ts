@@ -254,7 +254,7 @@ export class ControlLoop {
 function troubleFrom(cause: unknown): ProblemView {
   const hint = cause instanceof LabError && cause.hint !== undefined ? ` (${cause.hint})` : '';
   return {
-    at: (cause instanceof LabError ? cause.at : undefined) ?? 'hub',
+    at: 'hub',
     message: `nothing is proposed for now: ${messageOf(cause)}${hint}`,
     severity: 'warning',
   };

@@ -22,7 +22,7 @@ export async function doctor({ fleet, journal, audit, root }: DoctorArgs): Promi
             what: 'audit',
             state: 'bad',
             text: verdict.problem ?? 'broken',
-            hint: 'see lab audit verify; the file was changed outside lab',
+            hint: 'is the disk full, or was a file changed outside lab? see lab audit verify',
           },
       {
         what: 'fleet',

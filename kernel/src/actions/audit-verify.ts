@@ -46,6 +46,11 @@ export async function verifyAudit(disk: Disk, dir: string, anchor: Tip | undefin
   }
   if (tip.hash !== upTo.hash) return { ok: false, lines, problem: `line ${tip.count} was changed` };
   if (anchor === undefined) return { ok: false, lines, problem: 'the anchor is gone' };
-  if (anchor.count < upTo.count) return { ok: false, lines, problem: 'the anchor is older than the last line' };
+  if (anchor.count < upTo.count)
+    return {
+      ok: false,
+      lines,
+      problem: 'the anchor is older than the last line: it could not be written, or an old one was put back',
+    };
   return { ok: true, lines };
 }
